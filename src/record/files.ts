@@ -23,12 +23,12 @@ export class FileSet {
     return this.#entries.size;
   }
 
-  /** A path known to be real, or to be resolved (`resolve`: its folder's links are followed). */
+  /** A path known to be real, or to be resolved (`resolve`: its folder's links are followed). Gives the path it is kept under. */
   add(
     path: string,
     access: readonly FileAccess[],
     outcome: { errno?: string; type?: RecordedFile["type"]; resolve?: boolean },
-  ): void {
+  ): string {
     const normal = posix.normalize(path);
     const real = outcome.resolve === true ? this.#resolve(normal) : normal;
     const trimmed = real.length > 1 && real.endsWith("/") ? real.slice(0, -1) : real;
@@ -42,6 +42,7 @@ export class FileSet {
     for (const one of access) entry.access.add(one);
     if (outcome.errno !== undefined) entry.errnos.add(outcome.errno);
     if (outcome.type !== undefined) entry.file.type = outcome.type;
+    return trimmed;
   }
 
   /** Sorted by path; for one path the success first. */

@@ -69,6 +69,11 @@ export const NAME_BYTES = 256;
 export const MAX_LEVELS = 64;
 /** Where a walk stops taking components: PATH_MAX after the longest string. */
 export const WALK_LIMIT = HEAD_BYTES + MAX_STRING + 4096;
+/**
+ * Longer records are sent each time they come up, and told apart in user space: the verifier follows every round of
+ * the loop that hashes, and this bound makes loading several times faster.
+ */
+export const HASH_LIMIT = 1024;
 /** Room behind a record for its fixed words. */
 export const TAIL_BYTES = 128;
 export const SCRATCH_BYTES = WALK_LIMIT + NAME_BYTES + TAIL_BYTES + 112;

@@ -87,8 +87,7 @@ export class Assembly {
     const interpreter = root === undefined ? undefined : interpreterOf(root, record.walked);
     if (interpreter !== undefined) {
       // The kernel opens it by itself; its own name may be a link, and the file behind it is mapped.
-      this.files.add(interpreter, ["execute", "read"], { type: "file", resolve: true });
-      this.executables.add(interpreter);
+      this.executables.add(this.files.add(interpreter, ["execute", "read"], { type: "file", resolve: true }));
     }
     if (phase >= PHASE.exec && !this.labels.has(record.state)) this.labels.set(record.state, record.walked);
     const who = record.identity;
@@ -153,7 +152,7 @@ export class Assembly {
     this.addSocket(socket);
     if (address.startsWith("/")) {
       this.files.add(address, [spec.op === "bind" ? "create" : "write"], {
-        type: failed ? undefined : "socket",
+        type: "socket",
         errno: failed ? errnoName(-record.ret) : undefined,
         resolve: true,
       });

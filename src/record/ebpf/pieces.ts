@@ -2,6 +2,7 @@ import type { Assembler, Register } from "../../bpf/index.ts";
 import {
   ABI,
   COUNTER,
+  HASH_LIMIT,
   HEAD,
   HEAD_BYTES,
   MAX_LEVELS,
@@ -263,16 +264,23 @@ export function beginRecord(a: Assembler, kind: number): void {
  * another record, at r6 + r9, and adds their length to r9. Uses r0–r5, r9.
  */
 export function sendOnce(a: Assembler, tail: () => void): void {
-  const [hash, hashed, sent, lost] = [a.fresh("hash"), a.fresh("hashed"), a.fresh("sent"), a.fresh("lost")];
+  const [hash, hashed, send, sent, lost] = [
+    a.fresh("hash"),
+    a.fresh("hashed"),
+    a.fresh("send"),
+    a.fresh("sent"),
+    a.fresh("lost"),
+  ];
   a.load("u64", "r1", "r6", SCRATCH.length);
-  a.jump("gt", "r1", WALK_LIMIT + NAME_BYTES, lost);
+  a.store("u64", "r10", STACK.hash, 0);
+  a.jump("gt", "r1", HASH_LIMIT, send);
   // Zeros up to the next whole word, so that old bytes do not count.
   a.mov("r2", "r6").alu("add", "r2", "r1").store("u64", "r2", 0, 0);
   // FNV-1a's constants, a word at a time, with a shift that brings high bits down.
   a.constant("r3", 0xcbf2_9ce4_8422_2325n).constant("r5", 0x100_0000_01b3n).mov("r2", 0);
   a.label(hash);
   a.jump("ge", "r2", "r1", hashed);
-  a.jump("gt", "r2", WALK_LIMIT + NAME_BYTES, hashed);
+  a.jump("gt", "r2", HASH_LIMIT, hashed);
   a.mov("r4", "r6").alu("add", "r4", "r2").load("u64", "r4", "r4", 0);
   a.alu("xor", "r3", "r4").alu("mul", "r3", "r5");
   a.mov("r4", "r3").alu("rsh", "r4", 29).alu("xor", "r3", "r4");
@@ -282,6 +290,7 @@ export function sendOnce(a: Assembler, tail: () => void): void {
   lookUp(a, "seen", STACK.hash);
   a.jump("ne", "r0", 0, sent);
 
+  a.label(send);
   a.call("get_current_pid_tgid").alu("rsh", "r0", 32).store("u32", "r6", HEAD.tgid, "r0");
   a.load("u64", "r9", "r6", SCRATCH.length);
   a.jump("gt", "r9", WALK_LIMIT + NAME_BYTES, lost);
@@ -289,6 +298,8 @@ export function sendOnce(a: Assembler, tail: () => void): void {
   a.map("r1", "ring").mov("r2", "r6").mov("r3", "r9").mov("r4", BPF_RB_NO_WAKEUP).call("ringbuf_output");
   a.jump("ne", "r0", 0, lost);
   // Only what was sent counts as seen. If this set is full, the record may come again: more work, nothing lost.
+  a.load("u64", "r1", "r10", STACK.hash);
+  a.jump("eq", "r1", 0, sent);
   a.store("u64", "r10", STACK.key, 1);
   a.map("r1", "seen")
     .mov("r2", "r10")

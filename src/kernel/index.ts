@@ -1,0 +1,7 @@
+/** The only room that calls the kernel. Loads koffi at the first call, not at import. @module */
+export { type Libc, type SyscallArg, libc } from "./libc.ts";
+export { BpfMap, type MapSpec, u32Key } from "./bpf/map.ts";
+export { TracepointProgram, VerifierError } from "./bpf/program.ts";
+export { RingBuffer } from "./bpf/ring.ts";
+export { BpfError } from "./bpf/syscall.ts";
+export { type Feature, probeKernel } from "./probe.ts";
