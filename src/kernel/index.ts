@@ -5,3 +5,6 @@ export { TracepointProgram, VerifierError } from "./bpf/program.ts";
 export { RingBuffer } from "./bpf/ring.ts";
 export { BpfError } from "./bpf/syscall.ts";
 export { type Feature, probeKernel } from "./probe.ts";
+export type { LocalConfinement } from "./launch/confinement.ts";
+export { type LaunchOptions, type Launched, launch } from "./launch/launch.ts";
+export { type LandlockRules, createRuleset, landlockAbi } from "./landlock.ts";

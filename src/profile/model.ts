@@ -128,7 +128,11 @@ export interface Recording {
 
 // ---- profile -----------------------------------------------------------------------------------------------
 
-/** A comparison that seccomp can make of one argument. All of a rule's tests must hold. */
+/**
+ * A comparison of one argument; all of a rule's tests must hold. `eq` and `ne` look at the lower 32 bits, for that is
+ * what the kernel takes of the arguments that are filtered: with all 64, garbage above would pass a `ne` or miss an
+ * `eq`. `masked-eq` looks at what its mask says; the orderings compare all 64 bits, unsigned.
+ */
 export interface ArgTest {
   index: 0 | 1 | 2 | 3 | 4 | 5;
   op: "eq" | "ne" | "lt" | "le" | "gt" | "ge" | "masked-eq";

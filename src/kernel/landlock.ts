@@ -1,0 +1,146 @@
+import { closeSync, constants, openSync, statSync } from "node:fs";
+import { CinchError, NotSupportedError } from "../base/index.ts";
+import { errnoName } from "../linux/index.ts";
+import { libc } from "./libc.ts";
+
+/** Paths a process may use; a folder stands for everything below it. What is in none of them is refused. */
+export interface LandlockRules {
+  read: string[];
+  write: string[];
+  execute: string[];
+}
+
+/** A ruleset in the kernel; the descriptor is the caller's to close once the process has restricted itself. */
+export interface Ruleset {
+  fd: number;
+  abi: number;
+  /** Paths of the rules that do not exist, and so give nothing. */
+  skipped: string[];
+  /** What this kernel's ABI cannot hold, in sentences. */
+  limits: string[];
+}
+
+/** Numbers of the system calls, the same everywhere (landlock(7)). */
+const CREATE_RULESET = 444;
+const ADD_RULE = 445;
+
+/** LANDLOCK_ACCESS_FS_* (include/uapi/linux/landlock.h), with the ABI that brought those after the first. */
+const FS = {
+  execute: 1n << 0n,
+  writeFile: 1n << 1n,
+  readFile: 1n << 2n,
+  readDir: 1n << 3n,
+  removeDir: 1n << 4n,
+  removeFile: 1n << 5n,
+  makeChar: 1n << 6n,
+  makeDir: 1n << 7n,
+  makeReg: 1n << 8n,
+  makeSock: 1n << 9n,
+  makeFifo: 1n << 10n,
+  makeBlock: 1n << 11n,
+  makeSym: 1n << 12n,
+  /** ABI 2. */
+  refer: 1n << 13n,
+  /** ABI 3. */
+  truncate: 1n << 14n,
+} as const;
+
+const READ = FS.readFile | FS.readDir;
+const EXECUTE = FS.execute | FS.readFile;
+const WRITE =
+  FS.writeFile |
+  FS.removeDir |
+  FS.removeFile |
+  FS.makeChar |
+  FS.makeDir |
+  FS.makeReg |
+  FS.makeSock |
+  FS.makeFifo |
+  FS.makeBlock |
+  FS.makeSym |
+  FS.refer |
+  FS.truncate;
+/** What can be granted on a file that is no folder. */
+const ON_FILES = FS.execute | FS.writeFile | FS.readFile | FS.truncate;
+
+/** The ABI that the kernel offers; 0 where it offers none. */
+export function landlockAbi(): number {
+  if (process.platform !== "linux") return 0;
+  return Math.max(0, libc().syscall(CREATE_RULESET, 0, 0, 1));
+}
+
+/**
+ * Makes a ruleset of the rules, as far as the kernel's ABI goes. ioctl on devices (ABI 5), the network (ABI 4) and what
+ * Landlock knows no right for (stat, chdir, chmod) stay free. Throws NotSupportedError without Landlock.
+ */
+export function createRuleset(rules: LandlockRules): Ruleset {
+  const abi = landlockAbi();
+  if (abi === 0) {
+    throw new NotSupportedError(
+      "landlock",
+      "this kernel does not offer Landlock, which holds the file rules of a local run",
+      {
+        hint: "Linux 5.13 with landlock among its security modules (CONFIG_LSM)",
+      },
+    );
+  }
+  const limits: string[] = [];
+  let handled = READ | EXECUTE | WRITE;
+  if (abi < 2) {
+    handled &= ~FS.refer;
+    limits.push("ABI 1 refuses every rename and link between folders");
+  }
+  if (abi < 3) {
+    handled &= ~FS.truncate;
+    limits.push(`ABI ${abi} cannot refuse truncation`);
+  }
+  // struct landlock_ruleset_attr: handled_access_fs; later members may be left out.
+  const attributes = Buffer.alloc(8);
+  attributes.writeBigUInt64LE(handled);
+  const fd = libc().syscall(CREATE_RULESET, attributes, attributes.length, 0);
+  if (fd < 0) throw failed("create a Landlock ruleset");
+  const ruleset: Ruleset = { fd, abi, skipped: [], limits };
+  try {
+    const wanted = new Map<string, bigint>();
+    for (const [paths, rights] of [
+      [rules.read, READ],
+      [rules.execute, EXECUTE],
+      [rules.write, WRITE],
+    ] as const) {
+      for (const path of paths) wanted.set(path, (wanted.get(path) ?? 0n) | rights);
+    }
+    for (const [path, rights] of wanted) addRule(ruleset, path, rights & handled);
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+  return ruleset;
+}
+
+function addRule(ruleset: Ruleset, path: string, rights: bigint): void {
+  let fd: number;
+  let isFolder: boolean;
+  try {
+    isFolder = statSync(path).isDirectory();
+    const O_PATH = 0x20_0000;
+    fd = openSync(path, O_PATH | constants.O_RDONLY);
+  } catch {
+    ruleset.skipped.push(path);
+    return;
+  }
+  try {
+    // struct landlock_path_beneath_attr, packed: allowed_access u64, parent_fd s32.
+    const rule = Buffer.alloc(12);
+    rule.writeBigUInt64LE(isFolder ? rights : rights & ON_FILES, 0);
+    rule.writeInt32LE(fd, 8);
+    const PATH_BENEATH = 1;
+    if (libc().syscall(ADD_RULE, ruleset.fd, PATH_BENEATH, rule, 0) !== 0)
+      throw failed(`add ${path} to a Landlock ruleset`);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function failed(what: string): CinchError {
+  return new CinchError("landlock", `the kernel refused to ${what}: ${errnoName(libc().errno())}`);
+}
