@@ -46,7 +46,9 @@ export interface ProfileSummary {
 export function explain(profile: Profile, evidence?: EvidenceFile, grant?: string): ProfileExplanation {
   const known = new Map(evidence?.grants.map((entry) => [entry.grant, entry.evidence]));
   const matches = (name: GrantName): boolean =>
-    grant === undefined || name === grant || name.slice(name.indexOf(":") + 1).toLowerCase() === grant.toLowerCase();
+    grant === undefined ||
+    name === grant ||
+    name.slice(name.indexOf(":") + 1).toLowerCase() === grant.toLowerCase();
   const defaults = defaultCalls(profile.arch[0]!);
   return {
     name: profile.name,
@@ -75,7 +77,12 @@ export function summarize(profile: Profile): ProfileSummary {
   };
 }
 
-function explainGrant(profile: Profile, grant: GrantName, evidence: Evidence[], defaults: ReadonlySet<string>): Explanation {
+function explainGrant(
+  profile: Profile,
+  grant: GrantName,
+  evidence: Evidence[],
+  defaults: ReadonlySet<string>,
+): Explanation {
   const [kind, rest] = [grant.slice(0, Math.max(0, grant.indexOf(":"))), grant.slice(grant.indexOf(":") + 1)];
   const base = { grant, evidence, closing: closing(evidence) };
   if (kind === "syscall") {
@@ -90,7 +97,8 @@ function explainGrant(profile: Profile, grant: GrantName, evidence: Evidence[], 
     };
   }
   if (kind === "capability") {
-    const gives = capabilities.find(({ name }) => name === rest)?.gives ?? "a capability without a description";
+    const gives =
+      capabilities.find(({ name }) => name === rest)?.gives ?? "a capability without a description";
     return { ...base, purpose: "a right of root that is kept", exposes: gives };
   }
   const [purpose, exposes] = TEXTS[kind] ?? TEXTS[grant] ?? ["a grant", "what its name says"];
@@ -107,16 +115,23 @@ const TEXTS: Record<string, [string, string]> = {
   listen: ["requests are waited for here", "being reached from outside"],
   connect: ["this is connected to", "reaching it"],
   "root:writable": ["files are made in / itself", "changing programs and configuration of the image"],
-  "new-privileges": ["a set-user-ID program is run", "every set-user-ID program of the image as a way to root"],
+  "new-privileges": [
+    "a set-user-ID program is run",
+    "every set-user-ID program of the image as a way to root",
+  ],
 };
 
 function closing(evidence: readonly Evidence[]): string {
   const recorded = evidence.filter((one) => one.kind === "recorded");
-  if (recorded.some(({ phase }) => phase === "app")) return "what the program was seen to do stops or takes another way";
-  if (recorded.some(({ phase }) => phase === "exec")) return "commands run inside the container (docker exec, health checks) fail";
+  if (recorded.some(({ phase }) => phase === "app"))
+    return "what the program was seen to do stops or takes another way";
+  if (recorded.some(({ phase }) => phase === "exec"))
+    return "commands run inside the container (docker exec, health checks) fail";
   if (recorded.length > 0) return "the container may not start";
   if (evidence.some(({ kind }) => kind === "assumed")) return "unknown: it was let through unseen";
-  if (evidence.some(({ kind }) => kind === "equivalent")) return "nothing here; another C library, kernel or architecture may need it";
-  if (evidence.some(({ kind }) => kind === "always")) return "nothing that was seen; any program may need it at any time";
+  if (evidence.some(({ kind }) => kind === "equivalent"))
+    return "nothing here; another C library, kernel or architecture may need it";
+  if (evidence.some(({ kind }) => kind === "always"))
+    return "nothing that was seen; any program may need it at any time";
   return "unknown: no evidence was given";
 }

@@ -19,8 +19,12 @@ const family = (name: string, members: string, reason: string, fallback?: string
 });
 
 export const families: readonly Family[] = [
-  family("open", "open openat", "musl and old glibc use open where newer ones use openat", "openat2"),
-  family("creat", "creat open openat", "creat is open with fixed flags"),
+  family(
+    "open",
+    "open openat creat",
+    "musl and old glibc use open where newer ones use openat; creat is open with fixed flags",
+    "openat2",
+  ),
   family(
     "stat",
     "stat lstat fstat newfstatat statx stat64 lstat64 fstat64 fstatat64",
@@ -89,8 +93,6 @@ export const families: readonly Family[] = [
   family("fcntl", "fcntl fcntl64", "the 32-bit form with 64-bit locks"),
   family("statfs", "statfs statfs64", "the 32-bit form with 64-bit counts"),
   family("fstatfs", "fstatfs fstatfs64", "the 32-bit form with 64-bit counts"),
-  family("send", "send sendto", "send() is sendto() without an address"),
-  family("recv", "recv recvfrom", "recv() is recvfrom() without an address"),
   family(
     "sendmsg",
     "sendmsg sendmmsg",
@@ -141,20 +143,11 @@ export const families: readonly Family[] = [
     "C libraries move to the split calls as kernels have them",
     "futex_waitv",
   ),
-  family(
-    "sched-affinity",
-    "sched_getaffinity sched_getcpu getcpu",
-    "which processor one is on, and may be on",
-  ),
+  family("sched-affinity", "sched_getaffinity getcpu", "which processor one is on, and may be on"),
   family(
     "time",
     "clock_gettime clock_gettime64 gettimeofday time clock_getres clock_getres_time64",
     "hidden by the vDSO where it works, real calls where it does not",
-  ),
-  family(
-    "sync",
-    "sync_file_range sync_file_range2 arm_sync_file_range",
-    "one call, with its arguments ordered by architecture",
   ),
   family("xattr-get", "getxattr lgetxattr fgetxattr", "by path, link or descriptor"),
   family("xattr-list", "listxattr llistxattr flistxattr", "by path, link or descriptor"),

@@ -7,7 +7,20 @@ export { diffProfiles, fits, type ProfileDiff } from "./diff.ts";
 export { always, families, type Family } from "./families.ts";
 export { covers, grantsOf, limitsOf } from "./grants.ts";
 export { mergeEvidence, mergeProfiles, mergeRecordings } from "./merge.ts";
-export { explain, summarize, type Explanation, type ProfileExplanation, type ProfileSummary } from "./explain.ts";
-export { parseDocument, parseEvidence, parseProfile, parseRecording, parseVerdict, type Document } from "./parse.ts";
+export {
+  explain,
+  summarize,
+  type Explanation,
+  type ProfileExplanation,
+  type ProfileSummary,
+} from "./explain.ts";
+export {
+  parseDocument,
+  parseEvidence,
+  parseProfile,
+  parseRecording,
+  parseVerdict,
+  type Document,
+} from "./parse.ts";
 export { jsonSchemas, schemaAddress } from "./schema.ts";
 export { stringifyProfile } from "./yaml.ts";

@@ -108,7 +108,7 @@ function mergePhases(same: readonly [RecordedPhase, ...RecordedPhase[]]): Record
 
 function mergeCalls(same: readonly [RecordedSyscall, ...RecordedSyscall[]]): RecordedSyscall {
   const counts = same.flatMap(({ count }) => (count === undefined ? [] : [count]));
-  const args = same.map((call) => call.args).reduce(joinArgs);
+  const args = same.map((call) => normalArgs(call.args)).reduce(joinArgs);
   return {
     name: same[0].name,
     nr: same[0].nr,
@@ -120,18 +120,22 @@ function mergeCalls(same: readonly [RecordedSyscall, ...RecordedSyscall[]]): Rec
   };
 }
 
+function normalArgs(args: ArgValues | undefined): ArgValues | undefined {
+  return args === undefined ? undefined : { ...args, values: unique(args.values).sort(compareRows) };
+}
+
 /** Where one side knows nothing of the values, or of other arguments, the set is not closed. */
 function joinArgs(a: ArgValues | undefined, b: ArgValues | undefined): ArgValues | undefined {
-  if (a === undefined || b === undefined) {
-    const known = a ?? b;
-    return known === undefined
-      ? undefined
-      : { ...known, values: unique(known.values).sort(compareRows), closed: false };
-  }
-  if (canonicalJson(a.names) !== canonicalJson(b.names)) {
-    const [lesser] = [a, b].sort((x, y) => (canonicalJson(x.names) < canonicalJson(y.names) ? -1 : 1));
-    return { ...lesser!, closed: false };
-  }
+  const known = a ?? b;
+  if (a === undefined || b === undefined)
+    return known === undefined ? undefined : { ...known, closed: false };
+  const order =
+    canonicalJson(a.names) < canonicalJson(b.names)
+      ? -1
+      : canonicalJson(a.names) === canonicalJson(b.names)
+        ? 0
+        : 1;
+  if (order !== 0) return { ...(order < 0 ? a : b), closed: false };
   return {
     names: a.names,
     values: unique([...a.values, ...b.values]).sort(compareRows),

@@ -15,7 +15,9 @@ export function parseDocument(text: string, source: string): Document {
   const value = read(text, source);
   const kind = (value as { kind?: unknown } | null)?.kind ?? "profile";
   if (typeof kind !== "string" || !Object.hasOwn(SCHEMAS, kind)) {
-    throw bad(source, [`kind: expected one of ${Object.keys(SCHEMAS).join(", ")}, found ${JSON.stringify(kind)}`]);
+    throw bad(source, [
+      `kind: expected one of ${Object.keys(SCHEMAS).join(", ")}, found ${JSON.stringify(kind)}`,
+    ]);
   }
   return check(value, kind as keyof Documents, source);
 }
@@ -62,9 +64,17 @@ function read(text: string, source: string): unknown {
       // A YAML document may begin with a brace too; its error is the better one if it does not parse either.
     }
   }
-  const document = parseYaml(text, { uniqueKeys: true, maxAliasCount: 0, logLevel: "silent", prettyErrors: true } as object);
+  const document = parseYaml(text, {
+    uniqueKeys: true,
+    maxAliasCount: 0,
+    logLevel: "silent",
+    prettyErrors: true,
+  } as object);
   if (document.errors.length > 0) {
-    throw bad(source, document.errors.slice(0, MAX_ISSUES).map((error) => error.message.split("\n")[0]!));
+    throw bad(
+      source,
+      document.errors.slice(0, MAX_ISSUES).map((error) => error.message.split("\n")[0]!),
+    );
   }
   try {
     return document.toJS({ maxAliasCount: 0 });
@@ -77,11 +87,20 @@ function read(text: string, source: string): unknown {
 function issuesOf(error: z.ZodError, value: unknown): string[] {
   const lines = error.issues.slice(0, MAX_ISSUES).map((issue) => {
     const where = issue.path.reduce<string>(
-      (text, part) => (typeof part === "number" ? `${text}[${part}]` : text === "" ? String(part) : `${text}.${String(part)}`),
+      (text, part) =>
+        typeof part === "number"
+          ? `${text}[${part}]`
+          : text === ""
+            ? String(part)
+            : `${text}.${String(part)}`,
       "",
     );
-    const found = issue.path.reduce<unknown>((inner, part) => (inner as Record<PropertyKey, unknown> | undefined)?.[part], value);
-    const shown = found === undefined || typeof found === "object" ? "" : `, found ${JSON.stringify(found).slice(0, 80)}`;
+    const found = issue.path.reduce<unknown>(
+      (inner, part) => (inner as Record<PropertyKey, unknown> | undefined)?.[part],
+      value,
+    );
+    const shown =
+      found === undefined || typeof found === "object" ? "" : `, found ${JSON.stringify(found).slice(0, 80)}`;
     return `${where === "" ? "the document" : where}: ${issue.message.replace(/^Invalid input: /, "")}${shown}`;
   });
   if (error.issues.length > MAX_ISSUES) lines.push(`and ${error.issues.length - MAX_ISSUES} more`);

@@ -57,7 +57,9 @@ export const recordingSchema = z.strictObject({
   runtimes: list(text),
   noNewPrivileges: z.boolean().optional(),
   user: user.optional(),
-  phases: list(z.strictObject({ name: phaseName, abi, label: text.optional(), syscalls: list(recordedSyscall) })),
+  phases: list(
+    z.strictObject({ name: phaseName, abi, label: text.optional(), syscalls: list(recordedSyscall) }),
+  ),
   capabilities: list(z.strictObject({ name: capability, granted: z.boolean(), syscalls: list(syscallName) })),
   files: list(
     z.strictObject({
@@ -92,15 +94,16 @@ const syscallGrant = z.union([
   syscallName,
   z.strictObject({
     name: syscallName,
-    args: z
-      .array(z.array(argTest).min(1).max(6))
-      .min(1)
-      .max(256)
-      .meta({ description: "Allowed where one of these holds; each is a list of tests that all have to hold." }),
+    args: z.array(z.array(argTest).min(1).max(6)).min(1).max(256).meta({
+      description: "Allowed where one of these holds; each is a list of tests that all have to hold.",
+    }),
   }),
 ]);
 
-const absolute = path.regex(/^\//, "a path in a profile begins with /; a trailing / stands for everything below");
+const absolute = path.regex(
+  /^\//,
+  "a path in a profile begins with /; a trailing / stands for everything below",
+);
 
 export const profileSchema = z.strictObject({
   $schema,
@@ -110,7 +113,9 @@ export const profileSchema = z.strictObject({
   target: text,
   arch: z.array(arch).min(1).max(4),
   incomplete: list(text).optional().meta({ description: "What is known to be missing." }),
-  syscalls: z.strictObject({ allow: z.array(syscallGrant).min(1, "a profile that allows no call starts nothing").max(2000) }),
+  syscalls: z.strictObject({
+    allow: z.array(syscallGrant).min(1, "a profile that allows no call starts nothing").max(2000),
+  }),
   capabilities: z.array(capability).max(64),
   filesystem: z.strictObject({
     root: z.enum(["read-only", "writable"]),

@@ -5,7 +5,7 @@ import type { ArchName, ArgTest, Evidence, RecordedSyscall, Recording, SyscallGr
 import type { Collector } from "./collector.ts";
 
 /** Calls that are never granted because a run made them: what they do escapes every filter, and programs do without. */
-const LEFT_OUT: Record<string, string> = {
+export const LEFT_OUT: Readonly<Record<string, string>> = {
   clone3:
     "its flags lie behind a pointer, where no filter sees them; C libraries fall back to clone on ENOSYS",
   openat2:
