@@ -1,4 +1,4 @@
-import type { FileAccess, SocketOp } from "../profile/model.ts";
+import type { FileAccess, SocketOp } from "../profile/index.ts";
 
 /** A path among a call's arguments: its place, that of the descriptor it is relative to, and what is done to it. */
 export interface PathArg {

@@ -1,6 +1,6 @@
 import { lstatSync, readlinkSync } from "node:fs";
 import { join, posix } from "node:path";
-import type { FileAccess, RecordedFile } from "../profile/model.ts";
+import type { FileAccess, RecordedFile } from "../profile/index.ts";
 
 /** Symbolic links followed in one path: the kernel's own limit (MAXSYMLINKS). */
 const MAX_LINKS = 40;
@@ -43,6 +43,13 @@ export class FileSet {
     if (outcome.errno !== undefined) entry.errnos.add(outcome.errno);
     if (outcome.type !== undefined) entry.file.type = outcome.type;
     return trimmed;
+  }
+
+  /** Paths of files that were read and end so. */
+  readEndingIn(end: string): string[] {
+    return [...this.#entries.values()]
+      .filter(({ file, access }) => file.ok && access.has("read") && file.path.endsWith(end))
+      .map(({ file }) => file.path);
   }
 
   /** Sorted by path; for one path the success first. */

@@ -4,3 +4,4 @@ export type { RefusedCall } from "./ebpf/assemble.ts";
 export { EbpfSession, type SessionOptions } from "./ebpf/session.ts";
 export { type RecordOptions, type RecordResult, chooseMethod, record } from "./record.ts";
 export { type ObserveOptions, observeContainer } from "./observe.ts";
+export { importStrace } from "./strace/index.ts";

@@ -1,6 +1,7 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { Cursor } from "../base/index.ts";
+import { resolveInside } from "./files.ts";
 
 /** Program headers lie at the start of a file: 64 KiB hold a thousand of them. */
 const HEAD_BYTES = 64 * 1024;
@@ -15,7 +16,7 @@ const MAX_PATH = 4096;
 export function interpreterOf(root: string, path: string): string | undefined {
   let bytes: Buffer;
   try {
-    const fd = openSync(join(root, path), "r");
+    const fd = openSync(join(root, resolveInside(root, path)), "r");
     try {
       bytes = Buffer.alloc(HEAD_BYTES);
       bytes = bytes.subarray(0, readSync(fd, bytes, 0, HEAD_BYTES, 0));

@@ -1,4 +1,4 @@
-import type { Note, RecordedPhase, Recording } from "../profile/model.ts";
+import type { Note, RecordedPhase, Recording } from "../profile/index.ts";
 
 /** What a reader of the recording must know and the numbers do not say: holes, other conventions, unknown calls. */
 export function notesOn(phases: readonly RecordedPhase[]): Note[] {

@@ -1,9 +1,9 @@
 import { posix } from "node:path";
-import type { FileAccess, Note, PhaseName, RecordedFile, RecordedSocket } from "../../profile/model.ts";
+import type { FileAccess, Note, PhaseName, RecordedFile, RecordedSocket } from "../../profile/index.ts";
 import { constants, errnoName, socketDomainName, socketTypeName } from "../../linux/index.ts";
 import { formatAddress } from "../address.ts";
 import { CALLS } from "../calls.ts";
-import { FileSet } from "../files.ts";
+import { FileSet, resolveInside } from "../files.ts";
 import { interpreterOf } from "../interpreter.ts";
 import { FMODE, PHASE, SLOT_SHIFT } from "./abi.ts";
 import { nameOf, phaseName } from "./collect.ts";
@@ -31,6 +31,7 @@ export class Assembly {
   user: { uid: number; gid: number } | undefined;
   #sockets = new Map<string, RecordedSocket>();
   #bound = new Map<string, string>();
+  #relativeScripts: string[] = [];
   #arch: "x86_64" | "aarch64";
   #root: () => string | undefined;
 
@@ -83,11 +84,14 @@ export class Assembly {
     const phase = record.state & 15;
     this.executables.add(record.walked);
     this.files.add(record.walked, ["execute"], { type: "file" });
+    this.#script(record);
     const root = this.#root();
     const interpreter = root === undefined ? undefined : interpreterOf(root, record.walked);
-    if (interpreter !== undefined) {
-      // The kernel opens it by itself; its own name may be a link, and the file behind it is mapped.
-      this.executables.add(this.files.add(interpreter, ["execute", "read"], { type: "file", resolve: true }));
+    if (root !== undefined && interpreter !== undefined) {
+      // The kernel opens it by itself, whatever links lead there.
+      const real = resolveInside(root, interpreter);
+      this.files.add(real, ["execute", "read"], { type: "file" });
+      this.executables.add(real);
     }
     if (phase >= PHASE.exec && !this.labels.has(record.state)) this.labels.set(record.state, record.walked);
     const who = record.identity;
@@ -98,6 +102,31 @@ export class Assembly {
         "setuid-exec",
         `${record.walked} gained privileges when it was executed (set-user-ID or set-group-ID)`,
       );
+    }
+  }
+
+  /**
+   * A script is executed as well as its interpreter, which is what the kernel ends up with. Its name is the caller's: if
+   * it is relative, the interpreter's own opening of it tells where it lies.
+   */
+  #script(record: TraceRecord): void {
+    const name = record.filename.toString("utf8");
+    const root = this.#root();
+    if (name === "" || root === undefined || /^\/dev\/fd\/\d+/.test(name)) return;
+    if (!name.startsWith("/")) {
+      this.#relativeScripts.push(posix.normalize(name));
+      return;
+    }
+    const real = resolveInside(root, name);
+    if (real !== record.walked) this.files.add(real, ["execute"], { type: "file" });
+  }
+
+  /** Once all is read: scripts that were executed by a relative name. */
+  finish(): void {
+    for (const name of this.#relativeScripts) {
+      for (const path of this.files.readEndingIn(`/${name.replace(/^(\.\.\/)+/, "")}`)) {
+        this.files.add(path, ["execute"], { type: "file" });
+      }
     }
   }
 

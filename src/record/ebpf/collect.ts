@@ -6,7 +6,7 @@ import type {
   RecordedPhase,
   RecordedSocket,
   RecordedSyscall,
-} from "../../profile/model.ts";
+} from "../../profile/index.ts";
 import {
   type TableArch,
   capabilityName,

@@ -15,6 +15,8 @@ export interface TraceRecord {
   tgid: number;
   /** exec: the cgroup's name; path: as the caller wrote it; socket: the address, in bytes. */
   string: Buffer;
+  /** exec: the file's name as the caller gave it; of a script, its own. */
+  filename: Buffer;
   /** What was walked: an opened or executed file, a path's starting directory, a refused caller's executable. */
   walked: string;
   /** refused: the six arguments. */
@@ -48,6 +50,8 @@ export function decodeRecord(bytes: Buffer): TraceRecord | undefined {
     tgid: whole.readUInt32LE(HEAD.tgid),
     // Copies: the ring's memory is the kernel's again after this.
     string: Buffer.from(kind === "socket" ? string : withoutNul(string)),
+    filename:
+      kind === "exec" ? Buffer.from(withoutNul(string.subarray(string.indexOf(0) + 1))) : Buffer.alloc(0),
     walked: joinWalked(walked),
     args: kind === "refused" ? words(tail) : [],
     identity:

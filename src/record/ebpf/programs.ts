@@ -5,7 +5,9 @@ import {
   ENTER,
   EVENT,
   HEAD,
+  HEAD_BYTES,
   MAX_NR,
+  NAME_BYTES,
   PHASE,
   SLOT_SHIFT,
   SPEC,
@@ -211,7 +213,7 @@ export function processExec(target: Target): Instruction[] {
     a.load("u32", "r2", "r1", offset).store("u32", "r10", STACK.ids + 4 * i, "r2");
   }
   a.load("u64", "r2", "r1", layout.cred.permitted).store("u64", "r10", STACK.spec, "r2");
-  cgroupName(a, target);
+  execStrings(a, target);
   a.load("u64", "r1", "r10", STACK.ctx)
     .load("u64", "r1", "r1", 16)
     .load("u64", "r7", "r1", layout.binprm.file);
@@ -232,8 +234,14 @@ export function processExec(target: Target): Instruction[] {
   return a.assemble();
 }
 
-/** The record's string: the name of the process's cgroup, which for a container holds its id. Task in r8. */
-function cgroupName(a: Assembler, target: Target): void {
+/** Of the name a file was executed by: longer ones are cut, which only matters for scripts. */
+const MAX_FILENAME = 1024;
+
+/**
+ * The record's string: the name of the process's cgroup, which for a container holds its id, then that by which the
+ * file was executed. Task in r8.
+ */
+function execStrings(a: Assembler, target: Target): void {
   const { layout } = target;
   const done = a.fresh("named");
   a.load("u64", "r7", "r8", layout.task.cgroups);
@@ -245,10 +253,34 @@ function cgroupName(a: Assembler, target: Target): void {
     readKernel(a, 8, "r7", offset);
     a.load("u64", "r7", "r10", STACK.read);
   }
-  a.mov("r1", "r6").alu("add", "r1", 32).mov("r2", 256).mov("r3", "r7").call("probe_read_kernel_str");
-  a.jump("sle", "r0", 0, done);
-  a.jump("gt", "r0", 256, done);
-  a.store("u16", "r6", HEAD.stringLength, "r0");
-  a.alu("add", "r0", 32).store("u64", "r6", SCRATCH.length, "r0");
+  a.label(done);
+  // Without a name the string is empty: the file's name has to come second in any case.
+  a.store("u8", "r6", HEAD_BYTES, 0)
+    .mov("r1", "r6")
+    .alu("add", "r1", HEAD_BYTES)
+    .mov("r2", NAME_BYTES)
+    .mov("r3", "r7");
+  a.call("probe_read_kernel_str");
+  appended(a);
+  a.load("u64", "r1", "r10", STACK.ctx)
+    .load("u64", "r1", "r1", 16)
+    .load("u64", "r3", "r1", layout.binprm.filename);
+  a.load("u64", "r1", "r6", SCRATCH.length);
+  a.jump("gt", "r1", HEAD_BYTES + NAME_BYTES, "out");
+  a.alu("add", "r1", "r6").mov("r2", MAX_FILENAME).call("probe_read_kernel_str");
+  appended(a);
+  a.load("u64", "r1", "r6", SCRATCH.length)
+    .alu("sub", "r1", HEAD_BYTES)
+    .store("u16", "r6", HEAD.stringLength, "r1");
+}
+
+/** Takes r0 bytes that were just read as part of the record; a string that could not be read is an empty one. */
+function appended(a: Assembler): void {
+  const [good, done] = [a.fresh("good"), a.fresh("appended")];
+  a.jump("sgt", "r0", 0, good);
+  a.mov("r0", 1);
+  a.label(good);
+  a.jump("gt", "r0", MAX_FILENAME, done);
+  a.load("u64", "r1", "r6", SCRATCH.length).alu("add", "r1", "r0").store("u64", "r6", SCRATCH.length, "r1");
   a.label(done);
 }

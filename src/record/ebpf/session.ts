@@ -1,12 +1,13 @@
 import { release } from "node:os";
 import { CinchError, type Talk } from "../../base/index.ts";
-import type { Note, Recording } from "../../profile/model.ts";
+import type { Note, Recording } from "../../profile/index.ts";
+import { VerifierError } from "../../kernel/index.ts";
 import { lossNotes, notesOn } from "../notes.ts";
 import { PHASE } from "./abi.ts";
 import { Assembly, type RefusedCall, slotOf } from "./assemble.ts";
 import { collectCapabilities, collectPhases, collectSockets } from "./collect.ts";
 import type { TraceRecord } from "./decode.ts";
-import { Tracer } from "./tracer.ts";
+import { Tracer, type TracerOptions } from "./tracer.ts";
 
 /** How often records are worked on while the target runs: its files can only be looked at as long as it does. */
 const ASSEMBLE_MS = 100;
@@ -49,17 +50,24 @@ export class EbpfSession implements Disposable {
   /** Loads the programs. Throws NotSupportedError or BpfError where that is not possible here. */
   constructor(options: SessionOptions) {
     this.#strings = options.strings !== false;
-    this.#tracer = new Tracer({
+    const settings: TracerOptions = {
       scope: options.scope,
       strings: this.#strings,
-      talk: options.talk,
       onRecord: (record) => {
         const slot = slotOf(record.state);
         const list = this.#records.get(slot);
         if (list === undefined) this.#records.set(slot, [record]);
         else list.push(record);
       },
-    });
+    };
+    try {
+      this.#tracer = new Tracer(settings);
+    } catch (error) {
+      // What was kept of the kernel's layout may be wrong: once more from the kernel itself.
+      if (!(error instanceof VerifierError)) throw error;
+      options.talk.detail(`loading again with the kernel's own BTF: ${error.message}`);
+      this.#tracer = new Tracer({ ...settings, freshLayout: true });
+    }
   }
 
   attach(): void {
@@ -129,6 +137,7 @@ export class EbpfSession implements Disposable {
         },
       );
     }
+    assembly.finish();
     const lost = this.#tracer.lost();
     const isLossy = Object.values(lost).some((count) => count > 0);
     const { phases, notes } = collectPhases(this.#tracer, slot, assembly.labels, isLossy || this.#adopted);

@@ -1,6 +1,4 @@
 import { readFileSync, readdirSync, readlinkSync } from "node:fs";
-import { NotSupportedError, type Talk, messageOf, readBounded } from "../../base/index.ts";
-import { Btf } from "../../bpf/index.ts";
 import { BpfMap, RingBuffer, TracepointProgram, u32Key } from "../../kernel/index.ts";
 import {
   BITMAPS_BYTES,
@@ -18,7 +16,7 @@ import {
 import { capable } from "./capable.ts";
 import { type TraceRecord, decodeRecord } from "./decode.ts";
 import { sysExit } from "./exit.ts";
-import { readLayout } from "./layout.ts";
+import { kernelLayout } from "./layout-cache.ts";
 import type { Target } from "./pieces.ts";
 import { processExec, processFork, sysEnter } from "./programs.ts";
 import { buildSpecs } from "./spec.ts";
@@ -35,10 +33,11 @@ export interface TracerOptions {
   scope: "namespaces" | "tree";
   /** Without files and sockets, and so without sys_exit: calls and capabilities only, at less cost. */
   strings?: boolean;
-  talk: Talk;
   /** Is called with each record as it comes. */
   onRecord: (record: TraceRecord) => void;
   ringBytes?: number;
+  /** Do not use what is kept of this kernel's layout. */
+  freshLayout?: boolean;
 }
 
 /** A set as the kernel kept it: one row a key. */
@@ -79,8 +78,7 @@ export class Tracer implements Disposable {
   constructor(options: TracerOptions) {
     this.#options = options;
     this.arch = process.arch === "arm64" ? "aarch64" : "x86_64";
-    const btf = readBtf();
-    const layout = readLayout(btf, this.arch);
+    const layout = kernelLayout(this.arch, options.freshLayout);
     this.hasCapabilities = layout.tracepoints.capable !== undefined;
     this.#processes = processLimit();
     const namespaces = options.scope === "namespaces" ? mountNamespaces() : undefined;
@@ -285,17 +283,6 @@ export class Tracer implements Disposable {
 
 function call(key: number): { abi: number; nr: number } {
   return { abi: key >>> 16, nr: key & 0xffff };
-}
-
-function readBtf(): Btf {
-  try {
-    return new Btf(readBounded("/sys/kernel/btf/vmlinux"));
-  } catch (cause) {
-    throw new NotSupportedError("btf", `cannot read the kernel's BTF: ${messageOf(cause)}`, {
-      cause,
-      hint: "recording by eBPF needs a kernel with CONFIG_DEBUG_INFO_BTF",
-    });
-  }
 }
 
 /** The power of two above every process id (kernel.pid_max; at most 4,194,304). */
