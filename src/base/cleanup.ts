@@ -9,6 +9,14 @@ export class Cleanup implements AsyncDisposable {
     this.#undo.push(undo);
   }
 
+  /** Hands everything over to another one: this one then has nothing left to undo. */
+  move(): Cleanup {
+    const moved = new Cleanup();
+    moved.#undo = this.#undo;
+    this.#undo = [];
+    return moved;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     const errors: unknown[] = [];
     for (let undo = this.#undo.pop(); undo !== undefined; undo = this.#undo.pop()) {

@@ -8,3 +8,4 @@ export { type Feature, probeKernel } from "./probe.ts";
 export type { LocalConfinement } from "./launch/confinement.ts";
 export { type LaunchOptions, type Launched, launch } from "./launch/launch.ts";
 export { type LandlockRules, createRuleset, landlockAbi } from "./landlock.ts";
+export { Listener, type Notification, notifyFilter, readMemory } from "./notify.ts";

@@ -5,9 +5,12 @@ import { libc } from "./libc.ts";
 
 /** Paths a process may use; a folder stands for everything below it. What is in none of them is refused. */
 export interface LandlockRules {
-  read: string[];
-  write: string[];
-  execute: string[];
+  read: readonly string[];
+  /** What is written may be read as well. */
+  write: readonly string[];
+  execute: readonly string[];
+  /** Like `write`: folders that an engine would give empty. */
+  tmpfs?: readonly string[];
 }
 
 /** A ruleset in the kernel; the descriptor is the caller's to close once the process has restricted itself. */
@@ -105,7 +108,8 @@ export function createRuleset(rules: LandlockRules): Ruleset {
     for (const [paths, rights] of [
       [rules.read, READ],
       [rules.execute, EXECUTE],
-      [rules.write, WRITE],
+      [rules.write, WRITE | READ],
+      [rules.tmpfs ?? [], WRITE | READ],
     ] as const) {
       for (const path of paths) wanted.set(path, (wanted.get(path) ?? 0n) | rights);
     }

@@ -22,5 +22,5 @@ export {
   parseVerdict,
   type Document,
 } from "./parse.ts";
-export { jsonSchemas, schemaAddress } from "./schema.ts";
+export { SCHEMAS, jsonSchemas, schemaAddress } from "./schema.ts";
 export { stringifyProfile } from "./yaml.ts";

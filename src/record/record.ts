@@ -1,4 +1,5 @@
 import { NotSupportedError, type Talk, messageOf } from "../base/index.ts";
+import type { OciSeccomp } from "../linux/index.ts";
 import type { Recording } from "../profile/index.ts";
 import type { Subject, Workload, WorkloadResult } from "../workload/index.ts";
 import type { RefusedCall } from "./ebpf/assemble.ts";
@@ -12,6 +13,8 @@ export interface RecordOptions {
   target: string;
   /** Without files, sockets and arguments: calls and capabilities only, at less cost. */
   callsOnly?: boolean;
+  /** The subject's own filter notifies: watch what it refuses, by this policy, and answer for it. */
+  watch?: OciSeccomp;
   signal: AbortSignal;
   talk: Talk;
 }
@@ -38,13 +41,15 @@ export function chooseMethod(engine: Subject["engine"]): { method: "ebpf" | "not
   });
 }
 
+const WATCHED = { method: "notify", why: "the filter notifies" } as const;
+
 /**
  * Starts the subject under a recorder, exercises it, stops it, and gives what it used. Throws NotSupportedError where
  * no recorder works here, and what starting the subject throws. The subject is the caller's to dispose of.
  */
 export async function record(options: RecordOptions): Promise<RecordResult> {
   const { subject, talk } = options;
-  const { method, why } = chooseMethod(subject.engine);
+  const { method, why } = options.watch === undefined ? chooseMethod(subject.engine) : WATCHED;
   if (method === "notify") {
     talk.phase(`recording ${options.target} by seccomp user notification (${why})`);
     const { recordByNotification } = await import("./notify/index.ts");

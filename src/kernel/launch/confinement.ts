@@ -44,7 +44,12 @@ export function launchSteps(machine: Machine, confinement: LocalConfinement, fil
     { name: "wait at the gate", nr: nr.read, args: [GATE_FD, "stack", 1], expect: "one" },
     { name: "close the gate", nr: nr.close, args: [GATE_FD] },
     // Descriptors that cinch's own parent left open are none of the program's business. Before Linux 5.9 they stay.
-    { name: "close what is open", nr: nr.close_range, args: [LANDLOCK_FD + 1, 0xffff_ffff, 0], expect: "anything" },
+    {
+      name: "close what is open",
+      nr: nr.close_range,
+      args: [LANDLOCK_FD + 1, 0xffff_ffff, 0],
+      expect: "anything",
+    },
     { name: "mark the status pipe", nr: nr.fcntl, args: [STATUS_FD, F_SETFD, FD_CLOEXEC] },
   ];
   const { user, landlock, filter } = confinement;

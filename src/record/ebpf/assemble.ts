@@ -1,19 +1,19 @@
 import { posix } from "node:path";
-import type { FileAccess, Note, PhaseName, RecordedFile, RecordedSocket } from "../../profile/index.ts";
+import type { Abi, FileAccess, Note, PhaseName, RecordedFile, RecordedSocket } from "../../profile/index.ts";
 import { constants, errnoName, socketDomainName, socketTypeName } from "../../linux/index.ts";
 import { formatAddress } from "../address.ts";
 import { CALLS } from "../calls.ts";
 import { FileSet, resolveInside } from "../files.ts";
 import { interpreterOf } from "../interpreter.ts";
 import { FMODE, PHASE, SLOT_SHIFT } from "./abi.ts";
-import { nameOf, phaseName } from "./collect.ts";
+import { ABIS, nameOf, phaseName } from "./collect.ts";
 import type { TraceRecord } from "./decode.ts";
 
 /** A call that was answered EPERM, EACCES or ENOSYS. A filter's answer and the kernel's look alike here. */
 export interface RefusedCall {
   name: string;
   nr: number;
-  abi: number;
+  abi: Abi;
   phase: PhaseName;
   errno: string;
   args: bigint[];
@@ -53,7 +53,7 @@ export class Assembly {
       this.refused.push({
         name,
         nr: record.nr,
-        abi: record.abi,
+        abi: ABIS[record.abi] ?? "native",
         phase: phaseName(phase),
         errno: errnoName(-record.ret),
         args: record.args,

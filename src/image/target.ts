@@ -1,0 +1,249 @@
+import { execFile } from "node:child_process";
+import { existsSync, statSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
+import { promisify } from "node:util";
+import { CinchError, NotSupportedError } from "../base/index.ts";
+import { openEngine } from "./engine/open.ts";
+import { PROJECT_FILE, type Project, readProject } from "./project.ts";
+
+interface Common {
+  /** As documents name it. */
+  text: string;
+  /** A short name: "redis" of docker:registry/redis:7. */
+  name: string;
+  /** Where cinch.yaml says more: workload, paths, engine. */
+  project?: Project;
+  /** Set beyond what the image or this process has. */
+  env: Record<string, string>;
+  /** User, or user:group, in the target's terms. */
+  user?: string;
+}
+
+/** What is being fitted. */
+export type Target = Common &
+  (
+    | { kind: "image"; engine: "docker" | "podman"; image: string; command?: string[] }
+    | { kind: "container"; id: string }
+    | { kind: "rootfs"; path: string; command?: string[]; cwd?: string }
+    | { kind: "file"; path: string; root: string; args: string[] }
+    | { kind: "command"; argv: string[]; cwd: string }
+  );
+
+export interface ResolveOptions {
+  /** What stands after `--`. */
+  command?: readonly string[];
+  /** For file: where its libraries are. */
+  root?: string;
+  cwd: string;
+  /** Project file to read instead of the folder's own. */
+  config?: string;
+}
+
+/** Forms that come later, each with what serves until then. */
+const LATER: Readonly<Record<string, string>> = {
+  registry: "docker pull REF, then docker:REF",
+  "oci-dir": "skopeo copy oci:DIR docker-daemon:NAME:latest, then docker:NAME",
+  "oci-archive": "podman load -i FILE, then podman:NAME",
+  "docker-archive": "docker load -i FILE, then docker:NAME",
+};
+
+const FORMS = "docker:NAME, podman:NAME, container:ID, rootfs:DIR, file:PATH, a folder with cinch.yaml, or -- COMMAND";
+
+/**
+ * What a user means by a target's text (contract: "Targets"). Undefined: the command alone, or the cinch.yaml of the
+ * current folder. Images are looked up only for a bare name; throws `no-target` and `ambiguous-target`, which list what
+ * was tried.
+ */
+export async function resolveTarget(text: string | undefined, options: ResolveOptions): Promise<Target> {
+  const { command, cwd } = options;
+  if (text === undefined || text === "") {
+    if (options.config !== undefined) return projectTarget(resolve(cwd, options.config), options.config, options);
+    if (command !== undefined && command.length > 0) return commandTarget(command, cwd);
+    if (existsSync(join(cwd, PROJECT_FILE))) return projectTarget(cwd, ".", options);
+    throw new CinchError("no-target", "no target is given, and there is no cinch.yaml here", { hint: FORMS });
+  }
+  const [, scheme, rest = ""] = /^([a-z][a-z-]*):(.*)$/s.exec(text) ?? [];
+  switch (scheme) {
+    case "docker":
+    case "podman":
+      return imageTarget(scheme, need(rest, text), text, command);
+    case "container":
+      if (command?.length) throw new CinchError("bad-target", `${text} runs already: a command cannot be given`);
+      return { kind: "container", id: need(rest, text), text, name: fileName(rest), env: {} };
+    case "rootfs": {
+      const path = folder(resolve(cwd, need(rest, text)), text);
+      return {
+        kind: "rootfs",
+        path,
+        text,
+        name: fileName(basename(path)),
+        env: {},
+        ...(command?.length ? { command: [...command] } : {}),
+      };
+    }
+    case "file":
+      return fileTarget(need(rest, text), text, options);
+    case undefined:
+      break;
+    default: {
+      const instead = LATER[scheme];
+      if (instead !== undefined) {
+        throw new CinchError("target-not-yet", `${scheme}: targets are not read yet`, { hint: `until then: ${instead}` });
+      }
+    }
+  }
+  if (/^\.{0,2}\//.test(text) || text === "." || text === ".." || text.endsWith("/")) {
+    return folderTarget(text, options);
+  }
+  return bareTarget(text, options);
+}
+
+function need(rest: string, text: string): string {
+  if (rest === "") throw new CinchError("bad-target", `'${text}' names nothing after the colon`, { hint: FORMS });
+  return rest;
+}
+
+function folder(path: string, text: string): string {
+  if (!existsSync(path)) throw new CinchError("no-target", `${text}: there is no ${path}`);
+  if (!statSync(path).isDirectory()) throw new CinchError("bad-target", `${text}: ${path} is not a folder`);
+  return path;
+}
+
+function imageTarget(
+  engine: "docker" | "podman",
+  image: string,
+  text: string,
+  command: readonly string[] | undefined,
+): Target {
+  const name = fileName(image.slice(image.lastIndexOf("/") + 1).replace(/[@:].*$/, ""));
+  return { kind: "image", engine, image, text, name, env: {}, ...(command?.length ? { command: [...command] } : {}) };
+}
+
+function fileTarget(path: string, text: string, { cwd, root = "/", command }: ResolveOptions): Target {
+  const where = folder(resolve(cwd, root), `--root ${root}`);
+  // Under another root an absolute path is that root's.
+  const file = where === "/" ? resolve(cwd, path) : join(where, path);
+  if (!existsSync(file)) throw new CinchError("no-target", `${text}: there is no ${file}`);
+  if (!statSync(file).isFile()) throw new CinchError("bad-target", `${text}: ${file} is not a file`);
+  return { kind: "file", path: file, root: where, args: [...(command ?? [])], text, name: fileName(basename(file)), env: {} };
+}
+
+function commandTarget(command: readonly string[], cwd: string): Target {
+  const program = command[0]!;
+  return {
+    kind: "command",
+    argv: [...command],
+    cwd,
+    text: command.map(shellWord).join(" "),
+    name: fileName(basename(program).replace(/\.[a-z]+$/i, "")),
+    env: {},
+  };
+}
+
+function folderTarget(text: string, options: ResolveOptions): Promise<Target> {
+  const path = resolve(options.cwd, text);
+  if (!existsSync(path)) throw new CinchError("no-target", `there is no ${path}`, { hint: FORMS });
+  if (statSync(path).isFile()) {
+    throw new CinchError("bad-target", `${text} is a file`, {
+      hint: `its program: file:${text}; started by itself: -- ${shellWord(text)}`,
+    });
+  }
+  if (options.config === undefined && !existsSync(join(path, PROJECT_FILE))) {
+    throw new CinchError("no-target", `${text} holds no ${PROJECT_FILE}`, {
+      hint: `write one: cd ${shellWord(text)} && cinch init; a root file system is rootfs:${text}`,
+    });
+  }
+  const file = options.config === undefined ? path : resolve(options.cwd, options.config);
+  return projectTarget(file, text, options);
+}
+
+/** The target that a project file names, with what else the file says of it. */
+async function projectTarget(path: string, text: string, options: ResolveOptions): Promise<Target> {
+  const project = readProject(path);
+  const command = options.command?.length ? options.command : project.command;
+  const env = project.env ?? {};
+  const more = { project, env, ...(project.user === undefined ? {} : { user: project.user }) };
+  const named = project.name === undefined ? {} : { name: project.name };
+  if (project.target === undefined) {
+    const local = commandTarget(command!, project.cwd);
+    return { ...local, text, name: fileName(basename(project.folder)), ...more, ...named };
+  }
+  if (!/^(docker|podman|container|rootfs|file|registry|oci-dir|oci-archive|docker-archive):/.test(project.target)) {
+    throw new CinchError("bad-project", `${project.file}: target: '${project.target}' does not say what it is`, {
+      hint: "docker:NAME, podman:NAME, rootfs:DIR or file:PATH; a program of this machine goes under command:",
+    });
+  }
+  const target = await resolveTarget(project.target, {
+    cwd: project.folder,
+    root: options.root ?? project.root,
+    command,
+  });
+  return { ...target, ...more, ...named };
+}
+
+interface Tried {
+  where: string;
+  outcome: string;
+  target?: () => Promise<Target> | Target;
+}
+
+/** Looks for a bare name in all places: a name that two places have is the user's to tell apart. */
+async function bareTarget(text: string, options: ResolveOptions): Promise<Target> {
+  const tried = [
+    tryFolder(text, options),
+    await tryDocker(text, options.command),
+    await tryPodman(text, options.command),
+  ];
+  const found = tried.filter(({ target }) => target !== undefined);
+  if (found.length === 1) return found[0]!.target!();
+  const list = tried.map(({ where, outcome }) => `${where}: ${outcome}`).join("; ");
+  if (found.length === 0) {
+    throw new CinchError("no-target", `'${text}' was not found (${list})`, { hint: FORMS });
+  }
+  throw new CinchError("ambiguous-target", `'${text}' is in several places (${list})`, {
+    hint: `say which: ./${text}, docker:${text} or podman:${text}`,
+  });
+}
+
+function tryFolder(text: string, options: ResolveOptions): Tried {
+  const where = `folder ${text}`;
+  const path = resolve(options.cwd, text);
+  if (!existsSync(path)) return { where, outcome: "there is none" };
+  if (!statSync(path).isDirectory()) return { where, outcome: `it is a file (file:${text})` };
+  if (!existsSync(join(path, PROJECT_FILE))) return { where, outcome: `it holds no ${PROJECT_FILE}` };
+  return { where, outcome: `it holds ${PROJECT_FILE}`, target: () => projectTarget(path, text, options) };
+}
+
+async function tryDocker(text: string, command: readonly string[] | undefined): Promise<Tried> {
+  const where = "docker";
+  try {
+    await using engine = await openEngine("docker");
+    const image = await engine.client.findImage(text);
+    if (image === undefined) return { where, outcome: "it has no such image" };
+    return { where, outcome: "it has the image", target: () => imageTarget("docker", text, `docker:${text}`, command) };
+  } catch (error) {
+    if (!(error instanceof CinchError)) throw error;
+    return { where, outcome: error instanceof NotSupportedError ? "not running here" : error.message };
+  }
+}
+
+/** By its command: to ask its service, one would have to be started first. */
+async function tryPodman(text: string, command: readonly string[] | undefined): Promise<Tried> {
+  const where = "podman";
+  try {
+    await promisify(execFile)("podman", ["image", "exists", "--", text], { timeout: 20_000 });
+  } catch (error) {
+    const { code } = error as { code?: unknown };
+    if (code === "ENOENT") return { where, outcome: "not installed" };
+    return { where, outcome: code === 1 ? "it has no such image" : "it could not be asked" };
+  }
+  return { where, outcome: "it has the image", target: () => imageTarget("podman", text, `podman:${text}`, command) };
+}
+
+function shellWord(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+function fileName(text: string): string {
+  return text.toLowerCase().replaceAll(/[^a-z0-9._-]+/g, "-").replace(/^[-.]+|[-.]+$/g, "") || "target";
+}
