@@ -35,7 +35,7 @@ export function chooseMethod(engine: Subject["engine"]): { method: "ebpf" | "not
     });
   }
   if (process.getuid?.() === 0) return { method: "ebpf", why: "root" };
-  if (engine === "local") return { method: "notify", why: "not root: seccomp user notification" };
+  if (engine === "local") return { method: "notify", why: "not root" };
   throw new NotSupportedError("ebpf", `recording a container (${engine}) needs root and eBPF`, {
     hint: "run as root, or record the program by itself: cinch record -- COMMAND",
   });

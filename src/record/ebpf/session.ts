@@ -4,6 +4,7 @@ import type { Note, Recording } from "../../profile/index.ts";
 import { VerifierError } from "../../kernel/index.ts";
 import { lossNotes, notesOn } from "../notes.ts";
 import { PHASE } from "./abi.ts";
+import { advisoryAbout } from "./advisory.ts";
 import { Assembly, type RefusedCall, slotOf } from "./assemble.ts";
 import { collectCapabilities, collectPhases, collectSockets } from "./collect.ts";
 import type { TraceRecord } from "./decode.ts";
@@ -144,11 +145,10 @@ export class EbpfSession implements Disposable {
     const { capabilities, advisory } = collectCapabilities(this.#tracer, slot);
     for (const socket of collectSockets(this.#tracer, slot)) assembly.addSocket(socket);
     const all: Note[] = [...notes, ...assembly.notes.values(), ...notesOn(phases), ...lossNotes(lost)];
-    if (advisory.length > 0) {
-      const calls = [...new Set(advisory.flatMap((entry) => entry.syscalls))].sort().join(", ");
+    for (const { name, syscalls } of advisory) {
       all.push({
         code: "advisory-check",
-        text: `CAP_SYS_ADMIN was asked for by ${calls}: only about the last memory, not a need`,
+        text: `${name} was asked for by ${syscalls.join(", ")}: only about ${advisoryAbout(name)}, not a need`,
       });
     }
     if (!this.#tracer.hasCapabilities) {

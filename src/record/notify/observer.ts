@@ -24,6 +24,7 @@ export class Observer {
   readonly executables = new Set<string>();
   lostStrings = 0;
   #rows = new Set<string>();
+  #bound = new Map<string, SeenSocket>();
   #arch: "x86_64" | "aarch64";
 
   constructor(arch: "x86_64" | "aarch64") {
@@ -83,21 +84,30 @@ export class Observer {
         break;
       }
       case "sockaddr":
-        this.#address(call, spec.op, spec.address, int(call, spec.length));
+        this.#address(call, spec.op, spec.address, int(call, spec.length), int(call, spec.fd));
         break;
+      case "socket": {
+        const bound = this.#bound.get(`${call.pid} ${int(call, spec.fd)}`);
+        if (bound !== undefined)
+          this.#socket({ ...bound, op: spec.op, address: spec.op === "listen" ? bound.address : "" });
+        break;
+      }
       default:
         break;
     }
   }
 
-  #address(call: Notification, op: SeenSocket["op"], at: number, length: number): void {
+  #address(call: Notification, op: SeenSocket["op"], at: number, length: number, fd: number): void {
     const address = call.args[at]!;
     if (address === 0n || length < 2) return;
     const bytes = readMemory(call.pid, address, Math.min(length, SOCKADDR_MAX));
     if (bytes.length < 2) this.lostStrings += 1;
     else {
       const { family, address: text } = formatAddress(bytes);
-      this.#socket({ op, family, type: 0, address: text });
+      const socket = { op, family, type: 0, address: text };
+      this.#socket(socket);
+      // By thread and descriptor: listen comes right after bind.
+      if (op === "bind") this.#bound.set(`${call.pid} ${fd}`, socket);
     }
   }
 
