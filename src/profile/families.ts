@@ -1,13 +1,20 @@
 /**
  * Calls that stand in for each other: which one a program makes depends on its C library, the kernel's version or the
  * architecture's tables, not on what it wants. Where one member was recorded, the others are granted as `equivalent`.
- * No member may give more than the recorded ones do; `fallback` names those left to ENOSYS instead, because a filter
- * cannot look at what they are asked (their arguments lie behind pointers) and C libraries do without them.
+ *
+ * A profile must not get wider by it in what counts: the members do the same thing to the same objects, with the same
+ * permission checks. Flags that only the newer form has (RENAME_EXCHANGE, AT_EMPTY_PATH) reach nothing new.
  */
 export interface Family {
+  /** Kebab-case, unique. */
   name: string;
   members: string[];
+  /**
+   * Left to ENOSYS and not granted unless recorded themselves: a filter cannot look at what they are asked (it lies
+   * behind a pointer), or they are new, and C libraries do without them.
+   */
   fallback?: string[];
+  /** Why these are one, a clause. */
   reason: string;
 }
 
@@ -17,6 +24,10 @@ const family = (name: string, members: string, reason: string, fallback?: string
   reason,
   ...(fallback !== undefined && { fallback: fallback.split(" ") }),
 });
+
+const TIME64 = "32-bit architectures have a second form, whose times do not end in 2038";
+const IDS32 = "32-bit architectures have a second form, with 32-bit ids";
+const XATTR = "libraries for attributes and access lists take the form that fits: path, link or descriptor";
 
 export const families: readonly Family[] = [
   family(
@@ -60,7 +71,7 @@ export const families: readonly Family[] = [
   family("signalfd", "signalfd signalfd4", "the older form takes no flags"),
   family("inotify", "inotify_init inotify_init1", "the older form takes no flags"),
   family("rename", "rename renameat renameat2", "C libraries use the oldest form that can say what is asked"),
-  family("unlink", "unlink unlinkat rmdir", "unlinkat does what unlink and rmdir do"),
+  family("unlink", "unlink unlinkat rmdir", "architectures without unlink and rmdir have unlinkat, which does both"),
   family("mkdir", "mkdir mkdirat", "architectures without mkdir have mkdirat"),
   family("link", "link linkat", "architectures without link have linkat"),
   family("symlink", "symlink symlinkat", "architectures without symlink have symlinkat"),
@@ -69,12 +80,12 @@ export const families: readonly Family[] = [
   family(
     "chmod",
     "chmod fchmod fchmodat fchmodat2",
-    "one permission bit change, by path, descriptor or folder",
+    "one change of permission bits; musl does what it cannot do by descriptor through /proc/self/fd",
   ),
   family(
     "chown",
     "chown lchown fchown fchownat chown32 lchown32 fchown32",
-    "one change of owner, by path, descriptor or folder; what it may change is up to the capability",
+    "one change of owner, and the right to it is the capability's; musl goes through /proc/self/fd where it must",
   ),
   family("getdents", "getdents getdents64", "the older form has short inode numbers"),
   family(
@@ -82,8 +93,8 @@ export const families: readonly Family[] = [
     "utime utimes futimesat utimensat utimensat_time64",
     "times of a file, in four generations of calls",
   ),
-  family("readv", "read readv pread64 preadv preadv2", "reading from a descriptor one holds"),
-  family("writev", "write writev pwrite64 pwritev pwritev2", "writing to a descriptor one holds"),
+  family("read", "read readv pread64 preadv preadv2", "stdio and runtimes take one or the other by how much they have buffered"),
+  family("write", "write writev pwrite64 pwritev pwritev2", "stdio and runtimes take one or the other by how much they have buffered"),
   family("lseek", "lseek _llseek", "the 32-bit form with 64-bit offsets"),
   family("truncate", "truncate truncate64", "the 32-bit form with 64-bit lengths"),
   family("ftruncate", "ftruncate ftruncate64", "the 32-bit form with 64-bit lengths"),
@@ -99,104 +110,67 @@ export const families: readonly Family[] = [
     "glibc's resolver and others send several messages at once where they can",
   ),
   family("recvmsg", "recvmsg recvmmsg recvmmsg_time64", "the same for receiving"),
-  family("wait", "wait4 waitid waitpid", "waiting for a child one has"),
+  family("wait", "wait4 waitid waitpid", "waitpid() is wait4 in C libraries; runtimes use waitid"),
   family(
     "sleep",
     "nanosleep clock_nanosleep clock_nanosleep_time64",
     "glibc moved from nanosleep to clock_nanosleep",
   ),
-  family(
-    "timer",
-    "timer_settime timer_gettime timerfd_settime timerfd_gettime timer_settime64 timer_gettime64 timerfd_settime64 timerfd_gettime64",
-    "the time64 forms of 32-bit architectures",
-  ),
+  family("timer-set", "timer_settime timer_settime64", TIME64),
+  family("timer-get", "timer_gettime timer_gettime64", TIME64),
+  family("timerfd-set", "timerfd_settime timerfd_settime64", TIME64),
+  family("timerfd-get", "timerfd_gettime timerfd_gettime64", TIME64),
+  family("clock-set", "clock_settime clock_settime64", TIME64),
+  family("clock-adjust", "clock_adjtime clock_adjtime64", TIME64),
+  family("sched-interval", "sched_rr_get_interval sched_rr_get_interval_time64", TIME64),
+  family("mq-send", "mq_timedsend mq_timedsend_time64", TIME64),
+  family("mq-receive", "mq_timedreceive mq_timedreceive_time64", TIME64),
+  family("io-events", "io_getevents io_pgetevents io_pgetevents_time64", "libaio moved to the form with a signal mask"),
   family(
     "rlimit",
     "getrlimit setrlimit ugetrlimit prlimit64",
-    "C libraries do both by prlimit64 and fall back",
+    "C libraries read and set limits by prlimit64, which does both, and fall back to the older calls",
   ),
   family(
     "getuid",
     "getuid getuid32 geteuid geteuid32 getgid getgid32 getegid getegid32",
-    "asking who one is",
+    "the 32-bit forms with 32-bit ids; asking who one is gives nothing away",
   ),
   family(
     "setuid",
     "setuid setuid32 setreuid setreuid32 setresuid setresuid32",
-    "becoming another user; what may be done is up to the capability",
+    "seteuid() and the like are one or another of them by C library; the right to it is the capability's",
   ),
   family(
     "setgid",
     "setgid setgid32 setregid setregid32 setresgid setresgid32",
-    "becoming another group; what may be done is up to the capability",
+    "setegid() and the like are one or another of them by C library; the right to it is the capability's",
   ),
-  family("setgroups", "setgroups setgroups32", "the 32-bit form with 32-bit ids"),
-  family("getgroups", "getgroups getgroups32", "the 32-bit form with 32-bit ids"),
+  family("setgroups", "setgroups setgroups32", IDS32),
+  family("getgroups", "getgroups getgroups32", IDS32),
+  family("getresuid", "getresuid getresuid32", IDS32),
+  family("getresgid", "getresgid getresgid32", IDS32),
+  family("setfsuid", "setfsuid setfsuid32", IDS32),
+  family("setfsgid", "setfsgid setfsgid32", IDS32),
   family("signal", "rt_sigaction sigaction signal", "32-bit architectures keep the old signal calls"),
   family("sigmask", "rt_sigprocmask sigprocmask", "32-bit architectures keep the old signal calls"),
-  family("sigsuspend", "rt_sigsuspend sigsuspend pause", "waiting for a signal"),
-  family("sigwait", "rt_sigtimedwait rt_sigtimedwait_time64", "the time64 form of 32-bit architectures"),
-  family("kill", "tgkill tkill", "raise() and pthread_kill() use either"),
+  family("sigsuspend", "rt_sigsuspend sigsuspend pause", "architectures without pause have rt_sigsuspend"),
+  family("sigwait", "rt_sigtimedwait rt_sigtimedwait_time64", TIME64),
+  family("kill", "tgkill tkill", "glibc sends signals to threads by tgkill, musl by tkill"),
   family(
     "futex",
     "futex futex_time64 futex_wake futex_wait futex_requeue",
     "C libraries move to the split calls as kernels have them",
     "futex_waitv",
   ),
-  family("sched-affinity", "sched_getaffinity getcpu", "which processor one is on, and may be on"),
-  family(
+    family(
     "time",
-    "clock_gettime clock_gettime64 gettimeofday time clock_getres clock_getres_time64",
+    "clock_gettime clock_gettime64 gettimeofday time ftime clock_getres clock_getres_time64",
     "hidden by the vDSO where it works, real calls where it does not",
   ),
-  family("xattr-get", "getxattr lgetxattr fgetxattr", "by path, link or descriptor"),
-  family("xattr-list", "listxattr llistxattr flistxattr", "by path, link or descriptor"),
-  family("xattr-set", "setxattr lsetxattr fsetxattr", "by path, link or descriptor"),
+  family("xattr-get", "getxattr lgetxattr fgetxattr", XATTR),
+  family("xattr-list", "listxattr llistxattr flistxattr", XATTR),
+  family("xattr-set", "setxattr lsetxattr fsetxattr", XATTR),
+  family("xattr-remove", "removexattr lremovexattr fremovexattr", XATTR),
   family("ipc-sem", "semop semtimedop semtimedop_time64", "semop() is semtimedop() without a limit"),
-];
-
-/** Calls that any program may make at its start, its end or any time, whatever it was seen to do. */
-export const always: readonly { names: string[]; reason: string }[] = [
-  { names: ["exit", "exit_group"], reason: "a process that cannot end spins at full load" },
-  { names: ["rt_sigreturn", "sigreturn"], reason: "returning from a signal handler" },
-  {
-    names: ["restart_syscall"],
-    reason: "made by the kernel in the program's name when a stopped call goes on",
-  },
-  { names: ["execve"], reason: "how the program itself is started, after the filter is in place" },
-  {
-    names: [
-      "clock_gettime",
-      "clock_gettime64",
-      "gettimeofday",
-      "time",
-      "clock_getres",
-      "clock_getres_time64",
-      "getcpu",
-    ],
-    reason: "the vDSO answers these without a call where the clock allows it, so no recording shows them",
-  },
-  {
-    names: ["getrandom"],
-    reason: "C libraries seed their allocators by it, or the vDSO hides it (Linux 6.11)",
-  },
-  {
-    names: [
-      "set_tid_address",
-      "set_robust_list",
-      "get_robust_list",
-      "rseq",
-      "arch_prctl",
-      "set_thread_area",
-      "brk",
-      "mprotect",
-      "munmap",
-      "madvise",
-    ],
-    reason: "how C libraries set up threads and memory, differently with each version",
-  },
-  {
-    names: ["futex", "futex_time64", "sched_yield", "gettid", "getpid"],
-    reason: "locks that wait only when they are contended",
-  },
 ];

@@ -1,12 +1,13 @@
+import { describeLimits } from "./args.ts";
 import { canonicalJson, sortedSet } from "./canonical.ts";
-import type { GrantName, Profile } from "./model.ts";
+import type { GrantName, Profile, SyscallGrant } from "./model.ts";
 
 /** What a profile allows, one name a grant (model.ts, `GrantName`), sorted. */
 export function grantsOf(profile: Profile): GrantName[] {
   const { filesystem, network } = profile;
   return sortedSet([
     ...profile.arch.slice(1).map((arch) => `arch:${arch}`),
-    ...profile.syscalls.allow.map((grant) => `syscall:${typeof grant === "string" ? grant : grant.name}`),
+    ...callsOf(profile).map((name) => `syscall:${name}`),
     ...profile.capabilities.map((name) => `capability:${name}`),
     ...(filesystem.root === "writable" ? ["root:writable"] : []),
     ...filesystem.read.map((path) => `read:${path}`),
@@ -21,15 +22,32 @@ export function grantsOf(profile: Profile): GrantName[] {
   ]);
 }
 
-/** A call's limits in one line; undefined for a call without any, or one that is not allowed. */
-export function limitsOf(profile: Profile, syscall: string): string | undefined {
-  const grant = profile.syscalls.allow.find((one) => typeof one !== "string" && one.name === syscall);
-  return grant === undefined || typeof grant === "string" ? undefined : canonicalJson(grant.args);
+/** The parts of a grant's name: kind, and what follows the first colon ("" for one without). */
+export function splitGrant(grant: GrantName): { kind: string; name: string } {
+  const colon = grant.indexOf(":");
+  return colon === -1
+    ? { kind: grant, name: "" }
+    : { kind: grant.slice(0, colon), name: grant.slice(colon + 1) };
 }
 
-/** Whether one of the paths (a trailing slash: everything below) covers a path. */
-export function covers(paths: readonly string[], path: string): boolean {
-  return paths.some((one) =>
-    one.endsWith("/") ? path === one.slice(0, -1) || path.startsWith(one) : one === path,
+/** The names of the calls that a profile allows, with or without limits. */
+export function callsOf({ syscalls }: Profile): string[] {
+  return syscalls.allow.map((grant) => (typeof grant === "string" ? grant : grant.name));
+}
+
+/** The limits on a call's arguments; undefined for a call without any, or one that is not allowed. */
+export function limitsOf(profile: Profile, syscall: string): SyscallGrant | undefined {
+  const allowed = profile.syscalls.allow.filter(
+    (grant) => (typeof grant === "string" ? grant : grant.name) === syscall,
   );
+  const limited = allowed.filter((grant) => typeof grant !== "string");
+  if (limited.length === 0 || limited.length < allowed.length) return undefined;
+  return { name: syscall, args: limited.flatMap(({ args }) => args) };
+}
+
+/** Limits in one line of words, and in one form by which they can be compared. */
+export function limitText(grant: SyscallGrant | undefined): { text: string; key: string } {
+  return grant === undefined
+    ? { text: "any arguments", key: "" }
+    : { text: describeLimits(grant), key: canonicalJson(grant.args) };
 }

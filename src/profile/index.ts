@@ -1,19 +1,23 @@
 /** The model: recordings, profiles and evidence as values; derive, merge, compare, explain. Pure. @module */
 export * from "./model.ts";
-export { baselineFor, baselines, type Baseline } from "./baselines.ts";
+export { always } from "./always.ts";
+export { describeLimits } from "./args.ts";
+export { baselineFor, baselines, type Baseline, type BaselineOptions } from "./baselines.ts";
 export { canonicalJson, digestOf } from "./canonical.ts";
 export { defaultCalls, derive, type DeriveOptions } from "./derive/derive.ts";
-export { diffProfiles, fits, type ProfileDiff } from "./diff.ts";
-export { always, families, type Family } from "./families.ts";
-export { covers, grantsOf, limitsOf } from "./grants.ts";
-export { mergeEvidence, mergeProfiles, mergeRecordings } from "./merge.ts";
+export { diffProfiles, type ProfileDiff } from "./diff.ts";
 export {
   explain,
   summarize,
+  type CallGroup,
   type Explanation,
   type ProfileExplanation,
   type ProfileSummary,
 } from "./explain.ts";
+export { families, type Family } from "./families.ts";
+export { fits, type Misfit } from "./fits.ts";
+export { callsOf, grantsOf, limitsOf } from "./grants.ts";
+export { mergeEvidence, mergeProfiles, mergeRecordings } from "./merge/index.ts";
 export {
   parseDocument,
   parseEvidence,
@@ -22,5 +26,6 @@ export {
   parseVerdict,
   type Document,
 } from "./parse.ts";
+export { covers } from "./paths.ts";
 export { SCHEMAS, jsonSchemas, schemaAddress } from "./schema.ts";
 export { stringifyProfile } from "./yaml.ts";

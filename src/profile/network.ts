@@ -1,8 +1,8 @@
 import type { RecordedSocket } from "./model.ts";
 
-/** "AF_INET SOCK_STREAM". */
-export function socketName(socket: { domain: string; type: string }): string {
-  return `${socket.domain} ${socket.type}`;
+/** "AF_INET SOCK_STREAM"; undefined where a recorder could not tell the type (it says 0, or nothing). */
+export function socketName({ domain, type }: { domain: string; type: string }): string | undefined {
+  return /^AF_\w+$/.test(domain) && /^SOCK_(?!0$)\w+$/.test(type) ? `${domain} ${type}` : undefined;
 }
 
 const TRANSPORT: Record<string, string> = {

@@ -1,17 +1,20 @@
 import { z } from "zod";
+import { capabilityNumber, isSyscall, syscallNames, tables } from "../linux/index.ts";
 import { FILE_ACCESS } from "./model.ts";
 import type { EvidenceFile, Profile, Recording, Verdict } from "./model.ts";
+import { isNormal } from "./paths.ts";
 
 /**
  * The documents' schemas: what reading from outside goes through, and what `schemas/` is made of. Strict: a member that
- * is not named is an error, because a misspelt grant would otherwise vanish.
+ * is not named is an error, because a misspelt grant would otherwise vanish. For the same reason a profile may name only
+ * calls and capabilities that there are; a recording may have numbers that no table names.
  *
- * Limits: a path is at most PATH_MAX; other texts are bounded so that a hostile file costs no more than its size; lists
- * by what the recorder can hold (a million paths).
+ * Limits, so that a hostile document costs no more than its size: a path has PATH_MAX bytes; a name is shorter than any
+ * line; a text holds a command line; a list what the largest recording seen had (20,000 paths) fifty times.
  */
-const text = z.string().max(16_384);
 const path = z.string().max(4096);
 const name = z.string().min(1).max(256);
+const text = z.string().max(65_536);
 const list = <T extends z.ZodType>(item: T) => z.array(item).max(1_000_000);
 
 const schemaVersion = z.literal(1).meta({ description: "Version of this document's form." });
@@ -22,25 +25,32 @@ const phaseName = z.enum(["runtime", "app", "exec"]);
 const count = z.number().int().min(0);
 const word = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const id = z.number().int().min(0).max(0xffff_ffff);
-const user = z.strictObject({ uid: id, gid: id });
 const note = z.strictObject({ code: name, text });
-const capability = z.string().regex(/^CAP_[A-Z0-9_]{1,64}$/, "a capability is written CAP_CHOWN");
-const syscallName = z.string().regex(/^[a-z0-9_]{1,64}$/i, "a system call is written openat");
+const capability = z.string().regex(/^CAP_[A-Z0-9_]{1,64}$/, "expected a capability, such as CAP_CHOWN");
+const syscallName = z.string().regex(/^[A-Za-z0-9_]{1,64}$/, "expected a system call's name, such as openat");
+/** A call has at most six arguments; there are some 130 errors. */
+const MAX_ARGS = 6;
+const errnos = z.array(name).max(4096);
 
-const argValues = z.strictObject({
-  names: z.array(name).max(6),
-  values: list(z.array(word).max(6)),
-  closed: z.boolean().meta({ description: "All values that were used are listed." }),
-});
+// ---- recording ---------------------------------------------------------------------------------------------
 
 const recordedSyscall = z.strictObject({
   name: syscallName,
   nr: count,
   count: count.optional(),
-  errnos: z.array(name).max(4096),
-  args: argValues.optional(),
+  errnos,
+  args: z
+    .strictObject({
+      names: z.array(name).max(MAX_ARGS),
+      values: list(z.array(word).max(MAX_ARGS)),
+      closed: z.boolean().meta({ description: "All values that were used are listed." }),
+    })
+    .optional(),
   assumed: z.boolean().optional(),
 });
+
+/** Kinds of loss become members of objects: none of JavaScript's own names. */
+const isLossKind = (kind: string): boolean => /^[a-z][a-z0-9-]{0,63}$/.test(kind);
 
 export const recordingSchema = z.strictObject({
   $schema,
@@ -49,14 +59,17 @@ export const recordingSchema = z.strictObject({
   target: text,
   arch,
   kernel: text,
-  startedAt: z.iso.datetime(),
+  startedAt: z.iso.datetime("expected a time in UTC, such as 2026-01-31T12:00:00Z"),
   seconds: z.number().min(0),
   complete: z.boolean().meta({ description: "false if anything was lost or cut short." }),
-  lost: z.object({ strings: count }).catchall(count),
+  lost: z
+    .object({ strings: count })
+    .catchall(count)
+    .refine((lost) => Object.keys(lost).every(isLossKind), "expected kinds of loss in lower case"),
   method: z.enum(["ebpf", "notify", "import"]),
-  runtimes: list(text),
+  runtimes: list(name),
   noNewPrivileges: z.boolean().optional(),
-  user: user.optional(),
+  user: z.strictObject({ uid: id, gid: id }).optional(),
   phases: list(
     z.strictObject({ name: phaseName, abi, label: text.optional(), syscalls: list(recordedSyscall) }),
   ),
@@ -66,7 +79,7 @@ export const recordingSchema = z.strictObject({
       path,
       access: z.array(z.enum(FILE_ACCESS)).max(FILE_ACCESS.length),
       ok: z.boolean(),
-      errnos: z.array(name).max(4096).optional(),
+      errnos: errnos.optional(),
       type: z.enum(["file", "directory", "device", "fifo", "socket"]).optional(),
     }),
   ),
@@ -83,56 +96,122 @@ export const recordingSchema = z.strictObject({
   notes: list(note),
 });
 
-const argTest = z.strictObject({
-  index: z.literal([0, 1, 2, 3, 4, 5]),
-  op: z.enum(["eq", "ne", "lt", "le", "gt", "ge", "masked-eq"]),
-  value: word,
-  mask: word.optional().meta({ description: "masked-eq: (argument & mask) = value." }),
-});
+// ---- profile -----------------------------------------------------------------------------------------------
+
+const argTest = z
+  .strictObject({
+    index: z.literal([0, 1, 2, 3, 4, 5]),
+    op: z.enum(["eq", "ne", "lt", "le", "gt", "ge", "masked-eq"]),
+    value: word,
+    mask: word.optional().meta({ description: "masked-eq: (argument & mask) = value." }),
+  })
+  .refine(({ op, mask }) => (op === "masked-eq") === (mask !== undefined), {
+    message: "expected a mask with masked-eq, and with no other comparison",
+  })
+  .refine(({ op, value }) => (op !== "eq" && op !== "ne") || value <= 0xffff_ffff, {
+    message: "expected a number of 32 bits, which is all that eq and ne look at",
+  });
+
+const knownSyscall = syscallName.refine(isSyscall, { error: ({ input }) => noSuchCall(String(input)), abort: true });
 
 const syscallGrant = z.union([
-  syscallName,
+  knownSyscall,
   z.strictObject({
-    name: syscallName,
-    args: z.array(z.array(argTest).min(1).max(6)).min(1).max(256).meta({
+    name: knownSyscall,
+    args: z.array(z.array(argTest).min(1).max(32)).min(1).max(256).meta({
       description: "Allowed where one of these holds; each is a list of tests that all have to hold.",
     }),
   }),
 ]);
 
-const absolute = path.regex(
-  /^\//,
-  "a path in a profile begins with /; a trailing / stands for everything below",
+const knownCapability = capability.refine(
+  (one) => capabilityNumber(one) !== undefined || /^CAP_\d{1,2}$/.test(one),
+  { error: ({ input }) => `expected a capability that Linux ${tables.kernel} has, found ${String(input)}` },
 );
 
+const profilePath = path.refine((one) => isNormal(one.length > 1 ? one.replace(/\/$/, "") : one), {
+  message: "expected an absolute path without . and .. and double slashes; a slash at the end stands for everything below",
+});
+
+const paths = (description: string) => list(profilePath).default([]).meta({ description });
+
+/** What says less in a file that people write allows less: what is left out is not granted. */
 export const profileSchema = z.strictObject({
   $schema,
   schemaVersion,
   kind: z.literal("profile").default("profile"),
-  name,
+  // Several names after a merge.
+  name: z.string().min(1).max(8192),
   target: text,
-  arch: z.array(arch).min(1).max(4),
+  arch: z
+    .array(arch)
+    .min(1)
+    .max(3)
+    .refine(isMachine, {
+      message: "expected the machine's own architecture first (x86_64 or aarch64), then compatible ones (i386, x32), each once",
+    })
+    .meta({ description: "Native first." }),
   incomplete: list(text).optional().meta({ description: "What is known to be missing." }),
   syscalls: z.strictObject({
-    allow: z.array(syscallGrant).min(1, "a profile that allows no call starts nothing").max(2000),
+    allow: z
+      .array(syscallGrant)
+      .min(1, "expected at least one call: a profile that allows none starts nothing")
+      .max(2000)
+      .superRefine((grants, context) => {
+        const first = new Map<string, number>();
+        grants.forEach((grant, i) => {
+          const call = typeof grant === "string" ? grant : grant.name;
+          const known = first.get(call);
+          if (known === undefined) first.set(call, i);
+          else context.addIssue({ code: "custom", path: [i], message: `${call} is there twice, first in [${known}]` });
+        });
+      }),
   }),
-  capabilities: z.array(capability).max(64),
+  capabilities: z.array(knownCapability).max(64).default([]),
   filesystem: z.strictObject({
-    root: z.enum(["read-only", "writable"]),
-    read: list(absolute),
-    write: list(absolute),
-    execute: list(absolute),
-    tmpfs: list(absolute),
+    root: z.enum(["read-only", "writable"]).default("read-only"),
+    read: paths("What may be read."),
+    write: paths("What may be changed, and read."),
+    execute: paths("What may be executed."),
+    tmpfs: paths("Folders that may be empty at each start."),
   }),
   network: z.strictObject({
-    sockets: list(z.strictObject({ domain: name, type: name })),
-    listen: list(path),
-    connect: list(path),
+    sockets: list(z.strictObject({ domain: name, type: name })).default([]),
+    listen: list(path).default([]),
+    connect: list(path).default([]),
   }),
-  user: z.strictObject({ uid: id.optional(), gid: id.optional() }),
-  noNewPrivileges: z.boolean(),
-  isolation: z.enum(["namespace", "sandbox", "vm"]),
+  user: z.strictObject({ uid: id.optional(), gid: id.optional() }).default({}),
+  noNewPrivileges: z.boolean().default(true),
+  isolation: z.enum(["namespace", "sandbox", "vm"]).default("namespace"),
 });
+
+function isMachine([native, ...others]: readonly string[]): boolean {
+  const compatible = native === "x86_64" ? ["i386", "x32"] : [];
+  const isNative = native === "x86_64" || native === "aarch64" || others.length === 0;
+  return isNative && new Set(others).size === others.length && others.every((one) => compatible.includes(one));
+}
+
+function noSuchCall(given: string): string {
+  const near = syscallNames().find((one) => isNear(one, given));
+  const hint = near === undefined ? "" : `; is it ${near}?`;
+  return `expected a system call that Linux ${tables.kernel} has, found ${JSON.stringify(given.slice(0, 64))}${hint}`;
+}
+
+/** One letter more, less or other, or two exchanged. */
+function isNear(a: string, b: string): boolean {
+  if (Math.abs(a.length - b.length) > 1) return false;
+  let start = 0;
+  while (start < a.length && a[start] === b[start]) start += 1;
+  const [restA, restB] = [a.slice(start), b.slice(start)];
+  return (
+    restA.slice(1) === restB.slice(1) ||
+    restA.slice(1) === restB ||
+    restA === restB.slice(1) ||
+    (restA.slice(2) === restB.slice(2) && restA[0] === restB[1] && restA[1] === restB[0])
+  );
+}
+
+// ---- evidence ----------------------------------------------------------------------------------------------
 
 const evidence = z.discriminatedUnion("kind", [
   z.strictObject({
@@ -141,7 +220,7 @@ const evidence = z.discriminatedUnion("kind", [
     phase: phaseName,
     abi: abi.optional(),
     count: count.optional(),
-    errnos: z.array(name).optional(),
+    errnos: errnos.optional(),
     detail: text.optional(),
   }),
   z.strictObject({ kind: z.literal("assumed"), run: name, reason: text }),
@@ -160,6 +239,8 @@ export const evidenceSchema = z.strictObject({
   leftOut: list(z.strictObject({ grant: text, reason: text, evidence: list(evidence) })),
 });
 
+// ---- verdict -----------------------------------------------------------------------------------------------
+
 export const verdictSchema = z.strictObject({
   $schema,
   schemaVersion,
@@ -177,7 +258,7 @@ export const verdictSchema = z.strictObject({
       path: path.optional(),
       errno: name,
       executable: path,
-      args: z.array(name).max(6).optional(),
+      args: z.array(name).max(MAX_ARGS).optional(),
       phase: phaseName.optional(),
       suggestion: text,
     }),

@@ -32,18 +32,24 @@ export class Collector {
   }
 
   grants(): EvidenceFile["grants"] {
-    return [...this.#grants.entries()]
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([grant, evidence]) => ({ grant, evidence: sorted(evidence) }));
+    return inOrder(this.#grants).map(([grant, evidence]) => ({
+      grant,
+      evidence: inOrder(evidence).map(([, one]) => one),
+    }));
   }
 
+  /** What one run left out and another one needs is granted, and not told here. */
   leftOut(): EvidenceFile["leftOut"] {
-    return [...this.#leftOut.entries()]
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([, { grant, reason, evidence }]) => ({ grant, reason, evidence: sorted(evidence) }));
+    return inOrder(this.#leftOut)
+      .filter(([, { grant }]) => !this.has(grant))
+      .map(([, { grant, reason, evidence }]) => ({
+        grant,
+        reason,
+        evidence: inOrder(evidence).map(([, one]) => one),
+      }));
   }
 }
 
-function sorted(evidence: Map<string, Evidence>): Evidence[] {
-  return [...evidence.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one);
+function inOrder<T>(map: ReadonlyMap<string, T>): [string, T][] {
+  return [...map].sort(([a], [b]) => (a < b ? -1 : 1));
 }

@@ -1,11 +1,14 @@
 import { CinchError } from "../../base/index.ts";
-import { dockerDefaultCapabilities, resolveDockerDefault } from "../../linux/index.ts";
+import { dockerDefaultCapabilities, resolveDockerDefault, syscallNumber } from "../../linux/index.ts";
 import { digestOf } from "../canonical.ts";
-import { mergeRecordings } from "../merge.ts";
+import { mergeRecordings } from "../merge/index.ts";
 import type { ArchName, EvidenceFile, Profile, Recording } from "../model.ts";
 import { connectAddress, listenAddress, socketName } from "../network.ts";
-import { grantAround, grantRecorded, limitCalls } from "./calls.ts";
+import { grantAround, grantRecorded } from "./calls.ts";
 import { Collector } from "./collector.ts";
+import { usedFiles } from "./files.ts";
+import { gapsOf } from "./incomplete.ts";
+import { limitCalls } from "./limits.ts";
 import { grantPaths } from "./paths.ts";
 
 export interface DeriveOptions {
@@ -15,9 +18,13 @@ export interface DeriveOptions {
   only?: "recorded";
 }
 
+/** Characters of a recording's digest that name the run in evidence: enough to tell a fleet's runs apart. */
+const RUN_ID = 12;
+
 /**
  * Makes a profile of recordings, with the evidence for each grant and what was left out. Pure: the same recordings give
- * the same bytes in any order. Throws `nothing-to-derive` or `cannot-merge`.
+ * the same bytes in any order, and twice over. Throws `nothing-to-derive`, or `cannot-merge` for recordings of different
+ * architectures.
  */
 export function derive(
   recordings: readonly Recording[],
@@ -26,27 +33,35 @@ export function derive(
   if (recordings.length === 0)
     throw new CinchError("nothing-to-derive", "a profile needs at least one recording");
   const merged = mergeRecordings(...recordings);
+  const runs = recordings.map((recording) => ({
+    recording,
+    run: digestOf(recording).slice("sha256:".length, "sha256:".length + RUN_ID),
+  }));
   const collector = new Collector();
   const defaults = defaultCalls(merged.arch);
-  for (const recording of recordings) {
-    const run = digestOf(recording).slice("sha256:".length, "sha256:".length + 12);
+  for (const { recording, run } of runs) {
     grantRecorded(collector, recording, run, defaults);
+    grantArchitectures(collector, recording, run);
     grantCapabilities(collector, recording, run);
-    grantPaths(collector, recording, run);
     grantNetwork(collector, recording, run);
-    for (const phase of recording.phases) {
-      if (phase.name !== "runtime" && phase.abi !== "native") {
-        collector.grant(`arch:${phase.abi}`, { kind: "recorded", run, phase: phase.name, abi: phase.abi });
-      }
-    }
+    grantPrivileges(collector, recording, run);
   }
+  grantPaths(collector, usedFiles(runs));
   const arch: ArchName[] = [merged.arch, ...(collector.names("arch:") as ArchName[])];
   grantAround(collector, arch);
+  // Files made in / itself are served by no volume or tmpfs.
+  const isRootWritable = collector.has("write:/");
+  if (isRootWritable) {
+    collector.grant("root:writable", {
+      kind: "equivalent",
+      of: "write:/",
+      reason: "files are made in / itself, which no volume can stand for",
+    });
+  }
 
-  const gains = merged.notes.find(({ code }) => code === "setuid-exec");
-  const incomplete = incompleteReasons(recordings);
-  const root = rootOf(collector);
+  const incomplete = [...new Set(recordings.flatMap(gapsOf))].sort();
   const target = options.target ?? merged.target;
+  const capabilities = collector.names("capability:");
   const profile: Profile = {
     schemaVersion: 1,
     kind: "profile",
@@ -54,10 +69,10 @@ export function derive(
     target,
     arch,
     ...(incomplete.length > 0 && { incomplete }),
-    syscalls: { allow: limitCalls(collector.names("syscall:"), recordings) },
-    capabilities: collector.names("capability:"),
+    syscalls: { allow: limitCalls(collector.names("syscall:"), recordings, capabilities) },
+    capabilities,
     filesystem: {
-      root,
+      root: isRootWritable ? "writable" : "read-only",
       read: collector.names("read:"),
       write: collector.names("write:"),
       execute: collector.names("execute:"),
@@ -72,18 +87,9 @@ export function derive(
       connect: collector.names("connect:"),
     },
     user: merged.user ?? {},
-    noNewPrivileges: gains === undefined,
+    noNewPrivileges: !collector.has("new-privileges"),
     isolation: "namespace",
   };
-  if (gains !== undefined)
-    collector.grant("new-privileges", { kind: "declared", by: "derive", reason: gains.text });
-  if (root === "writable") {
-    collector.grant("root:writable", {
-      kind: "declared",
-      by: "derive",
-      reason: "files are made in / itself, which no volume can stand for",
-    });
-  }
   return {
     profile,
     evidence: {
@@ -96,41 +102,55 @@ export function derive(
   };
 }
 
-/** Calls that Docker's default profile allows a container with default capabilities, with whatever arguments. */
-export function defaultCalls(arch: ArchName): Set<string> {
+const defaultsOf = new Map<string, ReadonlySet<string>>();
+
+/** The calls of an architecture that Docker's default profile allows a container with default capabilities, with whatever arguments. */
+export function defaultCalls(arch: ArchName): ReadonlySet<string> {
   const native = arch === "aarch64" ? "aarch64" : "x86_64";
-  const resolved = resolveDockerDefault({
-    capabilities: [...dockerDefaultCapabilities],
-    arch: native,
-    kernel: "6.0",
-  });
-  return new Set(
-    resolved.syscalls.filter(({ action }) => action === "SCMP_ACT_ALLOW").flatMap(({ names }) => names),
-  );
+  let found = defaultsOf.get(native);
+  if (found === undefined) {
+    // Its rules ask for no kernel above 4.8.
+    const resolved = resolveDockerDefault({
+      capabilities: dockerDefaultCapabilities,
+      arch: native,
+      kernel: "6.0",
+    });
+    const allowed = resolved.syscalls.filter(({ action }) => action === "SCMP_ACT_ALLOW");
+    found = new Set(allowed.flatMap(({ names }) => names));
+    defaultsOf.set(native, found);
+  }
+  return found;
+}
+
+/** The same, without the names that the architecture has not: what a profile's number of calls can be held against. */
+export function defaultCallCount(arch: ArchName): number {
+  return [...defaultCalls(arch)].filter((name) => syscallNumber(arch, name) !== undefined).length;
+}
+
+function grantArchitectures(collector: Collector, { phases }: Recording, run: string): void {
+  for (const { name, abi } of phases) {
+    if (name === "runtime" || abi === "native") continue;
+    collector.grant(`arch:${abi}`, { kind: "recorded", run, phase: name, abi });
+  }
 }
 
 function grantCapabilities(collector: Collector, recording: Recording, run: string): void {
   for (const { name, granted, syscalls } of recording.capabilities) {
-    const evidence = {
-      kind: "recorded",
-      run,
-      phase: "app",
-      detail: `asked for by ${syscalls.join(", ")}`,
-    } as const;
+    const detail = syscalls.length === 0 ? undefined : `asked for by ${[...syscalls].sort().join(", ")}`;
+    const evidence = { kind: "recorded", run, phase: "app", ...(detail && { detail }) } as const;
     if (granted) collector.grant(`capability:${name}`, evidence);
-    else collector.leaveOut(`capability:${name}`, "it was refused, and the program went on", evidence);
+    else
+      collector.leaveOut(`capability:${name}`, "it was asked for and refused, and the program went on", evidence);
   }
 }
 
 function grantNetwork(collector: Collector, recording: Recording, run: string): void {
   for (const socket of recording.sockets) {
-    const evidence = {
-      kind: "recorded",
-      run,
-      phase: "app",
-      detail: `${socket.op} ${socket.address}`.trim(),
-    } as const;
-    if (socket.op === "create") collector.grant(`socket:${socketName(socket)}`, evidence);
+    const detail = `${socket.op} ${socket.address}`.trim();
+    const evidence = { kind: "recorded", run, phase: "app", detail } as const;
+    // Also of those whose making was missed.
+    const kind = socketName(socket);
+    if (kind !== undefined) collector.grant(`socket:${kind}`, evidence);
     const listen = listenAddress(socket);
     if (listen !== undefined) collector.grant(`listen:${listen}`, evidence);
     const connect = connectAddress(socket);
@@ -138,33 +158,16 @@ function grantNetwork(collector: Collector, recording: Recording, run: string): 
   }
 }
 
-/** Files made in / itself need the whole root to be writable. */
-function rootOf(collector: Collector): Profile["filesystem"]["root"] {
-  return collector.has("write:/") ? "writable" : "read-only";
-}
-
-function incompleteReasons(recordings: readonly Recording[]): string[] {
-  const reasons = recordings.flatMap((recording) => {
-    if (recording.complete) return [];
-    const told = recording.notes.filter(({ code }) =>
-      /^(lost-|start-missed|interrupted|calls-only|capabilities-unseen|hot-list|errors-unseen|import)/.test(
-        code,
-      ),
-    );
-    return told.length > 0
-      ? told.map(({ text }) => text)
-      : [`the recording of ${recording.target} is not complete`];
-  });
-  return [...new Set(reasons)].sort();
+function grantPrivileges(collector: Collector, { notes }: Recording, run: string): void {
+  for (const { code, text } of notes) {
+    if (code === "setuid-exec") collector.grant("new-privileges", { kind: "recorded", run, phase: "app", detail: text });
+  }
 }
 
 /** "docker:library/redis:7" → "redis". */
 function nameFrom(target: string): string {
-  const last =
-    target
-      .replace(/^[a-z-]+:/, "")
-      .split(/[\s]/)[0]!
-      .split("/")
-      .findLast((part) => part !== "") ?? "";
-  return last.replace(/[:@].*$/, "").replace(/[^A-Za-z0-9._-]/g, "-") || "profile";
+  const first = target.replace(/^[a-z-]+:/, "").split(/\s/)[0]!;
+  const last = first.split("/").findLast((part) => part !== "") ?? "";
+  const name = last.replace(/[:@].*$/, "").replace(/[^A-Za-z0-9._-]/g, "-");
+  return name.slice(0, 100) || "profile";
 }

@@ -1,141 +1,98 @@
 import { posix } from "node:path";
-import { covers } from "../grants.ts";
-import type { Evidence, FileAccess, RecordedFile, Recording } from "../model.ts";
+import type { Evidence } from "../model.ts";
+import { covering, withSlash, withoutCovered } from "../paths.ts";
 import type { Collector } from "./collector.ts";
+import { type UsedFile, changesFolder, isWritten } from "./files.ts";
+import { readPaths } from "./reads.ts";
+import { tmpfsFolders } from "./volatile.ts";
 
 /** Single files of one folder are listed up to here; more of them stand for the folder. */
 const MAX_SIBLINGS = 3;
 
-/** Folders of programs and libraries, read as a whole: which of their files a program reads changes with each update. */
-const SYSTEM_FOLDERS = [
-  "/usr/",
-  "/lib/",
-  "/lib32/",
-  "/lib64/",
-  "/libx32/",
-  "/bin/",
-  "/sbin/",
-  "/proc/",
-  "/sys/",
-  "/dev/",
-];
-
-/** Folders that the system may empty at any start (file-hierarchy(7)): what is written there can be a tmpfs. */
-const VOLATILE = ["/tmp/", "/var/tmp/", "/run/", "/dev/shm/"];
-
 /** Where the kernel or the engine answers, and no image. */
-const PSEUDO = ["/dev/", "/proc/", "/sys/"];
+const isPseudo = (path: string): boolean => /^\/(dev|proc|sys)\//.test(path);
 
-const WRITES: ReadonlySet<FileAccess> = new Set([
-  "write",
-  "create",
-  "delete",
-  "rename",
-  "chmod",
-  "chown",
-  "link",
-]);
-/** What changes the folder and not only a file in it. */
-const CHANGES_FOLDER: ReadonlySet<FileAccess> = new Set(["create", "delete", "rename"]);
+/** Grants what runs did to files. The paths become few: a folder stands for many of its files, and evidence says for how many. */
+export function grantPaths(collector: Collector, files: readonly UsedFile[]): void {
+  const tmpfs = tmpfsFolders(files);
+  const isEmptied = covering(tmpfs);
+  const written = files.filter(isWritten);
+  grantAll(collector, "tmpfs", tmpfs, written);
 
-/** Grants the files of one recording. */
-export function grantPaths(collector: Collector, recording: Recording, run: string): void {
-  const files = recording.files.filter(({ ok }) => ok);
-  const evidence = (text: string): Evidence => ({ kind: "recorded", run, phase: "app", detail: text });
+  const kept = written.filter(({ path }) => isEmptied(path) === undefined);
+  const write = writePaths(kept);
+  grantAll(collector, "write", write, kept);
 
-  const tmpfs = VOLATILE.filter((folder) => isVolatile(folder, files));
-  for (const folder of tmpfs) {
-    const inside = files.filter(
-      ({ path, access }) => path.startsWith(folder) && access.some((one) => WRITES.has(one)),
-    );
-    collector.grant(`tmpfs:${folder}`, evidence(describe(inside)));
-  }
+  const executed = files.filter(({ access }) => access.has("execute"));
+  const libraries = files.filter(isOwnLibrary);
+  grantAll(collector, "execute", withoutCovered([...executed, ...libraries].map(executePath)), [
+    ...executed,
+    ...libraries,
+  ]);
 
-  const written = writeFolders(files.filter(({ path }) => !covers(tmpfs, path)));
-  for (const [path, of] of written) collector.grant(`write:${path}`, evidence(describe(of)));
-
-  for (const { path, access } of files) {
-    if (access.includes("execute")) collector.grant(`execute:${path}`, evidence("executed"));
-  }
-
-  const readable = [...tmpfs, ...written.keys()];
-  const reads = files.filter(
+  const isReadable = covering([...tmpfs, ...write]);
+  const read = files.filter(
     ({ path, access }) =>
-      (access.includes("read") || access.includes("readlink")) && path !== "/" && !covers(readable, path),
+      (access.has("read") || access.has("readlink")) && path !== "/" && isReadable(path) === undefined,
   );
-  for (const [path, of] of readFolders(reads)) collector.grant(`read:${path}`, evidence(describe(of)));
+  grantAll(collector, "read", readPaths(read), read);
+}
+
+/** Each path as a grant, with what each run did to the files that it covers. */
+function grantAll(
+  collector: Collector,
+  kind: string,
+  paths: readonly string[],
+  files: readonly UsedFile[],
+): void {
+  const find = covering(paths);
+  const byPath = Map.groupBy(files, ({ path }) => find(path));
+  for (const path of paths) {
+    const byRun = Map.groupBy(
+      (byPath.get(path) ?? []).flatMap((file) =>
+        [...file.byRun].flatMap(([run, records]) => records.map((record) => ({ run, record }))),
+      ),
+      ({ run }) => run,
+    );
+    for (const [run, of] of byRun) {
+      const access = [...new Set(of.flatMap(({ record }) => record.access))].sort().join(", ");
+      const names = [...new Set(of.map(({ record }) => record.path))].sort();
+      const what = names.length === 1 ? names[0]! : `${names.length} files, such as ${names[0]!}`;
+      const evidence: Evidence = { kind: "recorded", run, phase: "app", detail: `${access}: ${what}` };
+      collector.grant(`${kind}:${path}`, evidence);
+    }
+  }
+}
+
+/** What is written: a folder where files come and go, else the files themselves, or the folder for many of them. */
+function writePaths(files: readonly UsedFile[]): string[] {
+  const found = new Set<string>();
+  const single = new Map<string, string[]>();
+  for (const file of files) {
+    const { path } = file;
+    const folder = withSlash(posix.dirname(path));
+    if (/^\/proc\/(\d+|self|thread-self)\//.test(path)) found.add("/proc/");
+    else if (/^\/dev\/(pts|shm|mqueue)\//.test(path)) found.add(path.split("/", 3).join("/") + "/");
+    else if (changesFolder(file)) found.add(folder);
+    else if (file.type === "directory") found.add(withSlash(path));
+    else single.set(folder, [...(single.get(folder) ?? []), path]);
+  }
+  for (const [folder, paths] of single) {
+    if (paths.length > MAX_SIBLINGS && !isPseudo(folder) && folder !== "/") found.add(folder);
+    else for (const path of paths) found.add(path);
+  }
+  return withoutCovered(found);
+}
+
+/** A program that the run itself put there has another name next time: its folder stands for it. */
+function executePath({ path, isFresh }: UsedFile): string {
+  return isFresh ? withSlash(posix.dirname(path)) : path;
 }
 
 /**
- * A volatile folder becomes a tmpfs if the program writes there and needs nothing from it that it did not make itself
- * in that run.
+ * A shared library that the run itself put there, as runtimes do that carry native code in an archive. Loading it maps it
+ * as executable, which no system call of a recording names, and a folder mounted noexec refuses.
  */
-function isVolatile(folder: string, files: readonly RecordedFile[]): boolean {
-  const inside = files.filter(({ path }) => path.startsWith(folder));
-  const writes = inside.some(({ access }) => access.some((one) => WRITES.has(one)));
-  const needs = inside.some(({ access, type }) => {
-    if (access.includes("create") || type === "socket" || type === "directory") return false;
-    return access.includes("read") || access.includes("execute") || access.includes("write");
-  });
-  return writes && !needs;
-}
-
-/** What is written, as files and folders: a folder where files come and go, the file itself where it only changes. */
-function writeFolders(files: readonly RecordedFile[]): Map<string, RecordedFile[]> {
-  const found = new Map<string, RecordedFile[]>();
-  const add = (path: string, file: RecordedFile): void =>
-    void found.set(path, [...(found.get(path) ?? []), file]);
-  for (const file of files) {
-    if (!file.access.some((one) => WRITES.has(one))) continue;
-    const folder = withSlash(posix.dirname(file.path));
-    const isPseudo = covers(PSEUDO, file.path);
-    if (file.access.some((one) => CHANGES_FOLDER.has(one)) && !isPseudo) {
-      // A folder that the program makes and fills is part of the one it is made in.
-      add(folder, file);
-    } else if (isPseudo && /^\/proc\/(\d+|self|thread-self)\//.test(file.path)) {
-      add("/proc/", file);
-    } else {
-      add(file.type === "directory" ? withSlash(file.path) : file.path, file);
-    }
-  }
-  return withoutCovered(found);
-}
-
-/** What is read: system folders whole, a folder for more than a few files of it, else the file. */
-function readFolders(files: readonly RecordedFile[]): Map<string, RecordedFile[]> {
-  const found = new Map<string, RecordedFile[]>();
-  const byFolder = Map.groupBy(
-    files,
-    ({ path }) => SYSTEM_FOLDERS.find((folder) => path.startsWith(folder)) ?? withSlash(posix.dirname(path)),
-  );
-  for (const [folder, of] of byFolder) {
-    const whole = SYSTEM_FOLDERS.includes(folder) || (of.length > MAX_SIBLINGS && folder !== "/");
-    if (whole) found.set(folder, of);
-    else
-      for (const file of of) found.set(file.type === "directory" ? withSlash(file.path) : file.path, [file]);
-  }
-  return withoutCovered(found);
-}
-
-/** Drops paths below another one, whose evidence they join. */
-function withoutCovered(paths: Map<string, RecordedFile[]>): Map<string, RecordedFile[]> {
-  const kept = new Map<string, RecordedFile[]>();
-  for (const [path, files] of [...paths.entries()].sort(([a], [b]) => a.length - b.length)) {
-    const above = [...kept.keys()].find((one) => one !== path && covers([one], path));
-    if (above === undefined) kept.set(path, files);
-    else kept.set(above, [...kept.get(above)!, ...files]);
-  }
-  return kept;
-}
-
-function withSlash(path: string): string {
-  return path.endsWith("/") ? path : `${path}/`;
-}
-
-/** "write, create: /var/lib/x" or "read: 12 files". */
-function describe(files: readonly RecordedFile[]): string {
-  const access = [...new Set(files.flatMap((file) => file.access))].sort().join(", ");
-  return files.length === 1
-    ? `${access}: ${files[0]!.path}`
-    : `${access}: ${files.length} files, such as ${files[0]!.path}`;
+function isOwnLibrary({ path, access, isFresh }: UsedFile): boolean {
+  return isFresh && access.has("read") && /\.so(\.\d+)*$/.test(path);
 }

@@ -1,3 +1,3 @@
 export { mergeEvidence } from "./evidence.ts";
 export { mergeProfiles, unionOfCalls } from "./profiles.ts";
-export { mergeRecordings } from "./recordings.ts";
+export { mergeRecordings, mergeTypes } from "./recordings.ts";

@@ -113,15 +113,17 @@ function compareRows(a: readonly number[], b: readonly number[]): number {
   return 0;
 }
 
-/** From what says least to what says most: a path that was one thing in one run and another in the next is both. */
+/** From what says least to what says most. */
 const TYPES = ["file", "fifo", "socket", "device", "directory"] as const;
+
+/** What a path is, where runs found it to be several things, or not all could tell. */
+export function mergeTypes(types: readonly RecordedFile["type"][]): RecordedFile["type"] {
+  return last(types, TYPES);
+}
 
 function joinFiles(same: readonly [RecordedFile, ...RecordedFile[]]): RecordedFile {
   const errnos = sortedSet(same.flatMap((file) => file.errnos ?? []));
-  const type = last(
-    same.map((file) => file.type),
-    TYPES,
-  );
+  const type = mergeTypes(same.map((file) => file.type));
   return {
     path: same[0].path,
     access: sortedSet(same.flatMap(({ access }) => access)),
