@@ -1,6 +1,6 @@
 import type { OciSeccomp } from "../linux/index.ts";
 import type { Profile } from "../profile/index.ts";
-import { emitSeccomp } from "./seccomp.ts";
+import { seccompFor } from "./seccomp.ts";
 
 /** What a process without an engine is held by. */
 export interface LocalPolicy {
@@ -19,12 +19,14 @@ export interface LocalPolicy {
  */
 export function localConfinement(profile: Profile): LocalPolicy {
   const { read, write, execute, tmpfs } = profile.filesystem;
+  const { seccomp, warnings } = seccompFor(profile, { runtimes: ["local"] });
   return {
-    seccomp: emitSeccomp(profile, { runtimes: ["local"] }),
+    seccomp,
     capabilities: profile.capabilities,
     noNewPrivileges: profile.noNewPrivileges,
     files: { read, write, execute, tmpfs },
     warnings: [
+      ...warnings,
       "a local run writes to the real folders: a read-only root and tmpfs need an engine",
       "ports and hosts are not held",
     ],

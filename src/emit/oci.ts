@@ -1,6 +1,8 @@
+import type { OciSeccomp } from "../linux/index.ts";
 import type { Profile } from "../profile/index.ts";
-import { executesFrom, openEnds, planWrites } from "./files.ts";
-import { emitSeccomp } from "./seccomp.ts";
+import { openEnds, planWrites, tmpfsOptions } from "./files.ts";
+import { seccompFor } from "./seccomp.ts";
+import { stringifySeccomp } from "./seccomp-text.ts";
 
 /** Paths that Docker and Podman hide from every container (moby oci/defaults.go). */
 const MASKED = [
@@ -24,7 +26,8 @@ const READ_ONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sys
  * whoever writes the bundle, and named in the warnings.
  */
 export function emitOci(profile: Profile): { value: object; text: string; warnings: string[] } {
-  const { tmpfs, volumes, warnings } = planWrites(profile);
+  const { seccomp, warnings } = seccompFor(profile);
+  const { tmpfs, volumes, warnings: unserved } = planWrites(profile);
   const { uid, gid } = profile.user;
   const kept = profile.capabilities;
   const value = {
@@ -45,25 +48,28 @@ export function emitOci(profile: Profile): { value: object; text: string; warnin
       destination,
       type: "tmpfs",
       source: "tmpfs",
-      options: [
-        "rw",
-        "nosuid",
-        "nodev",
-        ...(executesFrom(profile, destination) ? [] : ["noexec"]),
-        "mode=1777",
-      ],
+      options: tmpfsOptions(profile, destination),
     })),
-    linux: { seccomp: emitSeccomp(profile), maskedPaths: MASKED, readonlyPaths: READ_ONLY },
+    linux: { seccomp, maskedPaths: MASKED, readonlyPaths: READ_ONLY },
   };
   return {
     value,
-    text: `${JSON.stringify(value, null, 2)}\n`,
+    text: textOf(value),
     warnings: [
       ...warnings,
+      ...unserved,
       ...volumes.map(
         (folder) => `${folder} needs a mount that can be written to: add it to the bundle's mounts`,
       ),
       ...openEnds(profile),
     ],
   };
+}
+
+/** JSON with its seccomp part as readable as that artifact is by itself. */
+function textOf(value: { linux: { seccomp: OciSeccomp } }): string {
+  const place = "here";
+  const text = JSON.stringify({ ...value, linux: { ...value.linux, seccomp: place } }, null, 2);
+  const seccomp = stringifySeccomp(value.linux.seccomp).trimEnd().replaceAll("\n", "\n    ");
+  return `${text.replace(`"seccomp": "${place}"`, () => `"seccomp": ${seccomp}`)}\n`;
 }

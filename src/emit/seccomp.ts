@@ -1,13 +1,12 @@
-import { type OciSeccomp, isSyscall, syscallNames, syscallNumber, syscallSince } from "../linux/index.ts";
-import {
-  type ArchName,
-  type ArgTest,
-  type Profile,
-  type SyscallGrant,
-  baselineFor,
-} from "../profile/index.ts";
+import { multiplexers } from "../bpf/index.ts";
+import { type OciSeccomp, syscallNames, syscallNumber } from "../linux/index.ts";
+import type { ArchName, Profile } from "../profile/index.ts";
+import { argumentRules } from "./arguments.ts";
+import { type AllowedCalls, type Runtime, allowedCalls } from "./grants.ts";
+import { isProbed } from "./probed.ts";
 
 const EPERM = 1;
+const EACCES = 13;
 const ENOSYS = 38;
 
 const SCMP_ARCH: Record<ArchName, string> = {
@@ -17,173 +16,117 @@ const SCMP_ARCH: Record<ArchName, string> = {
   aarch64: "SCMP_ARCH_AARCH64",
 };
 
-/**
- * From this version on, calls are so new that C libraries try them first and take an older one only on ENOSYS. It is
- * the version of clone3's first siblings (openat2, pidfd_getfd: 5.6); clone3 itself is of 5.3.
- */
-const PROBED_SINCE = [5, 3] as const;
-/** Older ones that are probed as well: an answer of EPERM is taken for a real error by some C libraries. */
-const PROBED = new Set([
-  "statx",
-  "rseq",
-  "io_uring_setup",
-  "io_uring_enter",
-  "io_uring_register",
-  "membarrier",
-  "copy_file_range",
-  "preadv2",
-  "pwritev2",
-]);
-
 export interface SeccompOptions {
   /** Whose own calls, between filter and program, are let through as well. Default: runc and crun. */
-  runtimes?: readonly ("runc" | "crun" | "local")[];
+  runtimes?: readonly Runtime[];
 }
 
 /**
  * A profile as seccomp rules in the form of the OCI runtime specification, which Docker and Podman take as well.
  *
  * - What is not known gets ENOSYS, the default: an old kernel would answer so, and programs fall back.
- * - What is known and not allowed gets EPERM by name, but for new calls that C libraries probe: they stay at ENOSYS.
+ * - What is known and not allowed gets EPERM by name, but for new calls that C libraries probe: they get ENOSYS, by
+ *   name as well, because Docker 20.10 reads no `defaultErrnoRet` and takes EPERM for the default.
+ * - A call that is allowed with some arguments gets EPERM for the others, where that can be said.
  * - Architectures that the profile does not name are refused as a whole by the runtime's library.
- * - The runtimes' own calls are added. Runtimes install the filter early, or last under no-new-privileges; the profile's
- *   choice decides which list is needed.
+ * - The runtimes' own calls are added, see `allowedCalls`.
  */
 export function emitSeccomp(profile: Profile, options: SeccompOptions = {}): OciSeccomp {
-  const { free, limited } = allowedCalls(profile, options);
-  const names = new Set([...free, ...limited.map(({ name }) => name)]);
-  const refused = syscallNames()
-    .filter((name) => profile.arch.some((arch) => syscallNumber(arch, name) !== undefined))
-    .filter((name) => !names.has(name) && !isProbed(name));
-  return {
-    defaultAction: "SCMP_ACT_ERRNO",
-    defaultErrnoRet: ENOSYS,
-    architectures: profile.arch.map((arch) => SCMP_ARCH[arch]),
-    syscalls: [
-      { names: [...free].sort(), action: "SCMP_ACT_ALLOW" },
-      ...limited.flatMap((grant) => limitedRules(grant)),
-      { names: [...refused].sort(), action: "SCMP_ACT_ERRNO", errnoRet: EPERM },
-    ].filter((rule) => rule.names.length > 0),
-  };
+  return seccompFor(profile, options).seccomp;
 }
 
-/** Stable text: the same profile gives the same bytes. */
-export function stringifySeccomp(seccomp: OciSeccomp): string {
-  return `${JSON.stringify(seccomp, null, 2)}\n`;
-}
-
-/** Whether a call that is not allowed stays at ENOSYS. */
-export function isProbed(name: string): boolean {
-  if (PROBED.has(name)) return true;
-  const since = syscallSince(name)?.split(".").map(Number);
-  if (since === undefined) return false;
-  const [major = 0, minor = 0] = since;
-  return major > PROBED_SINCE[0] || (major === PROBED_SINCE[0] && minor >= PROBED_SINCE[1]);
-}
-
-function allowedCalls(
+/** The same, with what of the profile a filter cannot hold, in sentences. */
+export function seccompFor(
   profile: Profile,
-  options: SeccompOptions,
-): { free: Set<string>; limited: SyscallGrant[] } {
-  const free = new Set<string>();
-  const limited = new Map<string, SyscallGrant>();
-  for (const grant of profile.syscalls.allow) {
-    if (typeof grant === "string") free.add(grant);
-    else limited.set(grant.name, grant);
+  { runtimes = ["runc", "crun"] }: SeccompOptions = {},
+): { seccomp: OciSeccomp; warnings: string[] } {
+  const allowed = allowedCalls(profile, runtimes);
+  const muxes = profile.arch.includes("i386")
+    ? multiplexerRules(allowed)
+    : { first: [], unlisted: [], lost: [] };
+  const warnings = [...allowed.lost, ...muxes.lost];
+  const limited: Rule[] = [];
+  for (const [name, groups] of [...allowed.limited].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const { allow, refuse, lost } = argumentRules(name, groups);
+    warnings.push(...lost);
+    limited.push(
+      ...allow.map((args) => rule([name], "SCMP_ACT_ALLOW", args)),
+      ...refuse.map((args) => rule([name], EPERM, args)),
+    );
   }
-  for (const runtime of options.runtimes ?? ["runc", "crun"]) {
-    for (const name of baselineFor({ runtime, noNewPrivileges: profile.noNewPrivileges })) {
-      // A limited call stays limited: the runtimes make threads by clone without namespaces, too.
-      if (!limited.has(name)) free.add(name);
-    }
-  }
-  const isHere = (name: string): boolean =>
-    isSyscall(name) && profile.arch.some((arch) => syscallNumber(arch, name) !== undefined);
-  for (const name of free) if (!isHere(name)) free.delete(name);
-  // The baselines name clone, and no runtime makes namespaces after its filter.
-  if (free.has("clone") && !profile.syscalls.allow.includes("clone")) {
-    free.delete("clone");
-    limited.set("clone", {
-      name: "clone",
-      args: [[{ index: 0, op: "masked-eq", mask: 0x7e02_0000, value: 0 }]],
-    });
-  }
+  const isListed = (name: string): boolean => !muxes.unlisted.includes(name);
+  const refused = refusedNames(profile, allowed).filter(isListed);
   return {
-    free,
-    limited: [...limited.values()]
-      .filter(({ name }) => isHere(name))
-      .sort((a, b) => (a.name < b.name ? -1 : 1)),
+    seccomp: {
+      defaultAction: "SCMP_ACT_ERRNO",
+      defaultErrnoRet: ENOSYS,
+      architectures: profile.arch.map((arch) => SCMP_ARCH[arch]),
+      syscalls: [
+        ...muxes.first,
+        rule([...allowed.free].filter(isListed).sort(), "SCMP_ACT_ALLOW"),
+        ...limited,
+        rule(
+          refused.filter((name) => !isProbed(name)),
+          EPERM,
+        ),
+        rule(refused.filter(isProbed), ENOSYS),
+      ].filter(({ names }) => names.length > 0),
+    },
+    warnings,
   };
 }
 
 type Rule = OciSeccomp["syscalls"][number];
 
-/**
- * One rule for each alternative. Several tests of one argument are alternatives to runtimes (runc turns them into rules
- * of their own), so "none of these values" is written as equalities that leave exactly these values out.
- */
-function limitedRules(grant: SyscallGrant): Rule[] {
-  const alternatives = grant.args.flatMap((tests) => withoutInequalities(tests));
-  return alternatives.map((tests) => ({
-    names: [grant.name],
-    action: "SCMP_ACT_ALLOW",
-    args: tests.map(ociTest),
-  }));
-}
-
-const LOW = 0xffff_ffff;
-
-function ociTest(test: ArgTest): { index: number; value: number; valueTwo?: number; op: string } {
-  const { index, value } = test;
-  switch (test.op) {
-    case "eq":
-      return { index, value: LOW, valueTwo: value, op: "SCMP_CMP_MASKED_EQ" };
-    case "masked-eq":
-      return { index, value: test.mask ?? LOW, valueTwo: value, op: "SCMP_CMP_MASKED_EQ" };
-    default:
-      return { index, value, op: `SCMP_CMP_${test.op.toUpperCase()}` };
-  }
-}
-
-/**
- * The same tests without `ne`: all `ne` on one argument together mean "none of these 32-bit values", and that is the
- * union of disjoint masked equalities, found by going down a binary tree and stopping where no excluded value is below.
- */
-export function withoutInequalities(tests: readonly ArgTest[]): ArgTest[][] {
-  const others = tests.filter(({ op }) => op !== "ne");
-  const excluded = Map.groupBy(
-    tests.filter(({ op }) => op === "ne"),
-    ({ index }) => index,
-  );
-  let alternatives: ArgTest[][] = [others];
-  for (const [index, of] of excluded) {
-    const blocks = complement(of.map(({ value }) => value));
-    alternatives = alternatives.flatMap((before) =>
-      blocks.map(({ mask, value }): ArgTest[] => [...before, { index, op: "masked-eq", mask, value }]),
-    );
-  }
-  return alternatives;
-}
-
-/** Disjoint (mask, value) pairs that hold for every 32-bit number except these. */
-function complement(values: readonly number[]): { mask: number; value: number }[] {
-  const blocks: { mask: number; value: number }[] = [];
-  const descend = (bit: number, mask: number, prefix: number, inside: readonly number[]): void => {
-    if (inside.length === 0) {
-      blocks.push({ mask, value: prefix });
-      return;
-    }
-    if (bit < 0) return;
-    const weight = 2 ** bit;
-    const has = (value: number): boolean => Math.floor(value / weight) % 2 === 1;
-    descend(
-      bit - 1,
-      mask + weight,
-      prefix,
-      inside.filter((value) => !has(value)),
-    );
-    descend(bit - 1, mask + weight, prefix + weight, inside.filter(has));
+/** `action`: an action without a number, or the error to answer with. */
+function rule(names: string[], action: "SCMP_ACT_ALLOW" | number, args: Rule["args"] = []): Rule {
+  return {
+    names,
+    ...(typeof action === "string" ? { action } : { action: "SCMP_ACT_ERRNO", errnoRet: action }),
+    ...(args.length > 0 && { args }),
   };
-  descend(31, 0, 0, [...new Set(values.map((value) => value % 2 ** 32))]);
-  return blocks;
+}
+
+/** What the profile's architectures have and it does not allow; sorted. */
+function refusedNames(profile: Profile, { free, limited }: AllowedCalls): string[] {
+  return syscallNames()
+    .filter((name) => profile.arch.some((arch) => syscallNumber(arch, name) !== undefined))
+    .filter((name) => !free.has(name) && !limited.has(name))
+    .toSorted();
+}
+
+/**
+ * i386 programs may make socket calls through `socketcall` and those of System V through `ipc`, which select by their
+ * first argument. libseccomp repeats every rule about `connect` for `socketcall` with that argument (abi_rule_add), so
+ * that nothing has to be said about the two, with one exception: of a rule with arguments of its own it keeps these,
+ * and holds them against what socketcall has in their places. The values behind socketcall's pointer are out of a
+ * filter's reach. So where a member is limited, `socketcall` is settled before: a rule without arguments that comes
+ * first makes libseccomp drop all that follows about the call.
+ */
+function multiplexerRules(allowed: AllowedCalls): { first: Rule[]; unlisted: string[]; lost: string[] } {
+  const first: Rule[] = [];
+  const unlisted: string[] = [];
+  const lost: string[] = [];
+  for (const [mux, members] of Object.entries(multiplexers)) {
+    const isLimited = members.some((name) => allowed.limited.has(name));
+    if (allowed.limited.delete(mux)) {
+      allowed.free.add(mux);
+      lost.push(
+        `${mux} is allowed with any arguments: limits on it and rules about ${members[0]} exclude each other`,
+      );
+    }
+    if (allowed.free.has(mux)) {
+      first.push(rule([mux], "SCMP_ACT_ALLOW"));
+      unlisted.push(mux);
+      if (isLimited)
+        lost.push(`on i386 the limits on ${members[0]} and its kin can be passed by through ${mux}`);
+    } else if (isLimited) {
+      // Not EPERM nor ENOSYS: a rule whose answer is the default's is skipped by runtimes, and either may be the default.
+      first.push(rule([mux], EACCES));
+      unlisted.push(mux);
+    } else {
+      unlisted.push(mux);
+    }
+  }
+  return { first, unlisted, lost };
 }

@@ -118,7 +118,7 @@ class Compiler {
     );
     for (const { label, outcome } of blocks.values()) {
       this.program.label(label);
-      this.#conditional(outcome, policy.arch === "i386" ? 32 : 64);
+      this.#conditional(outcome, widthOf(policy.arch));
     }
   }
 
@@ -151,7 +151,7 @@ class Compiler {
     this.answer(otherwise);
   }
 
-  /** A 64-bit comparison by two of 32 bits, the upper half first. i386 calls have only lower halves. */
+  /** A 64-bit comparison by two of 32 bits, the upper half first. */
   #compare(test: Comparison, bits: 32 | 64, pass: string, fail: string): void {
     const { program } = this;
     const low = Number(BigInt.asUintN(32, test.value));
@@ -213,6 +213,14 @@ class Compiler {
   #result(result: number): number {
     return underMode(result, this.#deny);
   }
+}
+
+/**
+ * How many bits of an argument are compared. i386 has no more than 32; x32 has 64 in its registers, but libseccomp
+ * takes it for an architecture of 32 (arch-x32.c), as its pointers and longs are.
+ */
+function widthOf(arch: TableArch): 32 | 64 {
+  return arch === "i386" || arch === "x32" ? 32 : 64;
 }
 
 /** A filter's result once the wish for denied calls is applied. */
