@@ -62,7 +62,12 @@ export const workloadSchema = z.strictObject({
     .regex(/^(SIG)?[A-Z]+[0-9+]*$/, "must be a signal's name, such as SIGTERM")
     .optional()
     .describe("Signal that ends the target (default: what the image says, else SIGTERM)"),
-  exit: z.int().min(0).max(255).optional().describe("Exit code that counts as success where the target ends by itself"),
+  exit: z
+    .int()
+    .min(0)
+    .max(255)
+    .optional()
+    .describe("Exit code that counts as success where the target ends by itself"),
 });
 
 const projectMembers = z.strictObject({
@@ -78,9 +83,20 @@ const projectMembers = z.strictObject({
     .record(z.string().regex(/^[^=\0]+$/), z.union([z.string(), z.number(), z.boolean()]).transform(String))
     .optional()
     .describe("Environment variables of the target"),
-  cwd: z.string().min(1).optional().describe("Working directory of the command (default: this file's folder)"),
-  user: z.union([z.string().min(1), z.int().nonnegative().transform(String)]).optional().describe("User, or user:group"),
-  root: z.string().min(1).optional().describe("Root folder in which libraries of a file: target are looked up"),
+  cwd: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("Working directory of the command (default: this file's folder)"),
+  user: z
+    .union([z.string().min(1), z.int().nonnegative().transform(String)])
+    .optional()
+    .describe("User, or user:group"),
+  root: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("Root folder in which libraries of a file: target are looked up"),
   engine: z.enum(["docker", "podman", "runc", "crun", "local"]).optional().describe("What starts the target"),
   engineArgs: z
     .union([z.string(), words])
@@ -88,7 +104,10 @@ const projectMembers = z.strictObject({
     .describe("Options for the engine, as docker run has them: --network host"),
   workload: workloadSchema.optional().describe("How the target is exercised"),
   profile: z.string().min(1).optional().describe("Where the profile is kept; its evidence goes beside it"),
-  emit: z.record(z.string(), z.string().min(1)).optional().describe("What the profile is compiled into: format: file"),
+  emit: z
+    .record(z.string(), z.string().min(1))
+    .optional()
+    .describe("What the profile is compiled into: format: file"),
 });
 
 export const projectSchema = projectMembers.refine(

@@ -52,7 +52,7 @@ export function readWorkloadFile(path: string): ProjectWorkload {
 
 function parseYaml<T extends z.ZodType>(text: string, source: string, schema: T): z.output<T> {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines });
+  const document = parseDocument(text, { lineCounter: lines, logLevel: "error" });
   const at = (offset: number | undefined): string => {
     if (offset === undefined) return source;
     const { line, col } = lines.linePos(offset);
@@ -83,7 +83,10 @@ function parseYaml<T extends z.ZodType>(text: string, source: string, schema: T)
 /** "workload.steps[2].http: ". */
 function pathText(path: readonly PropertyKey[]): string {
   if (path.length === 0) return "";
-  return `${path.map((part) => (typeof part === "number" ? `[${part}]` : `.${String(part)}`)).join("").replace(/^\./, "")}: `;
+  return `${path
+    .map((part) => (typeof part === "number" ? `[${part}]` : `.${String(part)}`))
+    .join("")
+    .replace(/^\./, "")}: `;
 }
 
 function firstLine(text: string): string {

@@ -47,7 +47,8 @@ const LATER: Readonly<Record<string, string>> = {
   "docker-archive": "docker load -i FILE, then docker:NAME",
 };
 
-const FORMS = "docker:NAME, podman:NAME, container:ID, rootfs:DIR, file:PATH, a folder with cinch.yaml, or -- COMMAND";
+const FORMS =
+  "docker:NAME, podman:NAME, container:ID, rootfs:DIR, file:PATH, a folder with cinch.yaml, or -- COMMAND";
 
 /**
  * What a user means by a target's text (contract: "Targets"). Undefined: the command alone, or the cinch.yaml of the
@@ -57,7 +58,8 @@ const FORMS = "docker:NAME, podman:NAME, container:ID, rootfs:DIR, file:PATH, a 
 export async function resolveTarget(text: string | undefined, options: ResolveOptions): Promise<Target> {
   const { command, cwd } = options;
   if (text === undefined || text === "") {
-    if (options.config !== undefined) return projectTarget(resolve(cwd, options.config), options.config, options);
+    if (options.config !== undefined)
+      return projectTarget(resolve(cwd, options.config), options.config, options);
     if (command !== undefined && command.length > 0) return commandTarget(command, cwd);
     if (existsSync(join(cwd, PROJECT_FILE))) return projectTarget(cwd, ".", options);
     throw new CinchError("no-target", "no target is given, and there is no cinch.yaml here", { hint: FORMS });
@@ -68,7 +70,8 @@ export async function resolveTarget(text: string | undefined, options: ResolveOp
     case "podman":
       return imageTarget(scheme, need(rest, text), text, command);
     case "container":
-      if (command?.length) throw new CinchError("bad-target", `${text} runs already: a command cannot be given`);
+      if (command?.length)
+        throw new CinchError("bad-target", `${text} runs already: a command cannot be given`);
       return { kind: "container", id: need(rest, text), text, name: fileName(rest), env: {} };
     case "rootfs": {
       const path = folder(resolve(cwd, need(rest, text)), text);
@@ -88,7 +91,9 @@ export async function resolveTarget(text: string | undefined, options: ResolveOp
     default: {
       const instead = LATER[scheme];
       if (instead !== undefined) {
-        throw new CinchError("target-not-yet", `${scheme}: targets are not read yet`, { hint: `until then: ${instead}` });
+        throw new CinchError("target-not-yet", `${scheme}: targets are not read yet`, {
+          hint: `until then: ${instead}`,
+        });
       }
     }
   }
@@ -99,7 +104,8 @@ export async function resolveTarget(text: string | undefined, options: ResolveOp
 }
 
 function need(rest: string, text: string): string {
-  if (rest === "") throw new CinchError("bad-target", `'${text}' names nothing after the colon`, { hint: FORMS });
+  if (rest === "")
+    throw new CinchError("bad-target", `'${text}' names nothing after the colon`, { hint: FORMS });
   return rest;
 }
 
@@ -116,7 +122,15 @@ function imageTarget(
   command: readonly string[] | undefined,
 ): Target {
   const name = fileName(image.slice(image.lastIndexOf("/") + 1).replace(/[@:].*$/, ""));
-  return { kind: "image", engine, image, text, name, env: {}, ...(command?.length ? { command: [...command] } : {}) };
+  return {
+    kind: "image",
+    engine,
+    image,
+    text,
+    name,
+    env: {},
+    ...(command?.length ? { command: [...command] } : {}),
+  };
 }
 
 function fileTarget(path: string, text: string, { cwd, root = "/", command }: ResolveOptions): Target {
@@ -125,7 +139,15 @@ function fileTarget(path: string, text: string, { cwd, root = "/", command }: Re
   const file = where === "/" ? resolve(cwd, path) : join(where, path);
   if (!existsSync(file)) throw new CinchError("no-target", `${text}: there is no ${file}`);
   if (!statSync(file).isFile()) throw new CinchError("bad-target", `${text}: ${file} is not a file`);
-  return { kind: "file", path: file, root: where, args: [...(command ?? [])], text, name: fileName(basename(file)), env: {} };
+  return {
+    kind: "file",
+    path: file,
+    root: where,
+    args: [...(command ?? [])],
+    text,
+    name: fileName(basename(file)),
+    env: {},
+  };
 }
 
 function commandTarget(command: readonly string[], cwd: string): Target {
@@ -168,10 +190,18 @@ async function projectTarget(path: string, text: string, options: ResolveOptions
     const local = commandTarget(command!, project.cwd);
     return { ...local, text, name: fileName(basename(project.folder)), ...more, ...named };
   }
-  if (!/^(docker|podman|container|rootfs|file|registry|oci-dir|oci-archive|docker-archive):/.test(project.target)) {
-    throw new CinchError("bad-project", `${project.file}: target: '${project.target}' does not say what it is`, {
-      hint: "docker:NAME, podman:NAME, rootfs:DIR or file:PATH; a program of this machine goes under command:",
-    });
+  if (
+    !/^(docker|podman|container|rootfs|file|registry|oci-dir|oci-archive|docker-archive):/.test(
+      project.target,
+    )
+  ) {
+    throw new CinchError(
+      "bad-project",
+      `${project.file}: target: '${project.target}' does not say what it is`,
+      {
+        hint: "docker:NAME, podman:NAME, rootfs:DIR or file:PATH; a program of this machine goes under command:",
+      },
+    );
   }
   const target = await resolveTarget(project.target, {
     cwd: project.folder,
@@ -220,7 +250,11 @@ async function tryDocker(text: string, command: readonly string[] | undefined): 
     await using engine = await openEngine("docker");
     const image = await engine.client.findImage(text);
     if (image === undefined) return { where, outcome: "it has no such image" };
-    return { where, outcome: "it has the image", target: () => imageTarget("docker", text, `docker:${text}`, command) };
+    return {
+      where,
+      outcome: "it has the image",
+      target: () => imageTarget("docker", text, `docker:${text}`, command),
+    };
   } catch (error) {
     if (!(error instanceof CinchError)) throw error;
     return { where, outcome: error instanceof NotSupportedError ? "not running here" : error.message };
@@ -237,7 +271,11 @@ async function tryPodman(text: string, command: readonly string[] | undefined): 
     if (code === "ENOENT") return { where, outcome: "not installed" };
     return { where, outcome: code === 1 ? "it has no such image" : "it could not be asked" };
   }
-  return { where, outcome: "it has the image", target: () => imageTarget("podman", text, `podman:${text}`, command) };
+  return {
+    where,
+    outcome: "it has the image",
+    target: () => imageTarget("podman", text, `podman:${text}`, command),
+  };
 }
 
 function shellWord(word: string): string {
@@ -245,5 +283,10 @@ function shellWord(word: string): string {
 }
 
 function fileName(text: string): string {
-  return text.toLowerCase().replaceAll(/[^a-z0-9._-]+/g, "-").replace(/^[-.]+|[-.]+$/g, "") || "target";
+  return (
+    text
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9._-]+/g, "-")
+      .replace(/^[-.]+|[-.]+$/g, "") || "target"
+  );
 }

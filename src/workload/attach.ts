@@ -19,7 +19,9 @@ export interface ObservedContainer extends AsyncDisposable {
  * Finds a running container, in Docker and then in Podman, to be observed and exercised. Throws `no-container` with what
  * was tried, and `not-running`.
  */
-export async function attachToContainer(target: Extract<Target, { kind: "container" }>): Promise<ObservedContainer> {
+export async function attachToContainer(
+  target: Extract<Target, { kind: "container" }>,
+): Promise<ObservedContainer> {
   const tried: string[] = [];
   for (const engine of ["docker", "podman"] as const) {
     try {
@@ -50,7 +52,9 @@ export async function attachToContainer(target: Extract<Target, { kind: "contain
 async function observed(
   client: EngineClient,
   id: string,
-): Promise<{ container: Omit<ObservedContainer, typeof Symbol.asyncDispose>; close: () => void } | undefined> {
+): Promise<
+  { container: Omit<ObservedContainer, typeof Symbol.asyncDispose>; close: () => void } | undefined
+> {
   const state = await client.findContainer(id);
   if (state === undefined) return undefined;
   if (!state.State.Running || state.State.Pid === 0) {
@@ -70,7 +74,9 @@ async function observed(
     container: {
       engine: client.engine,
       runtime: client.runtime(Runtime === "" || Runtime === "oci" ? client.defaultRuntime : Runtime),
-      noNewPrivileges: SecurityOpt.some((option) => /^no-new-privileges([=:]true)?$/.test(option)),
+      noNewPrivileges:
+        SecurityOpt.some((option) => /^no-new-privileges([=:]true)?$/.test(option)) ||
+        (await client.defaultNoNewPrivileges()),
       image: state.Config.Image,
       running: await RunningContainer.of(client, state.Id, { log, image, drained }),
     },

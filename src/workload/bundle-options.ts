@@ -2,22 +2,21 @@ import { CinchError } from "../base/index.ts";
 import { type EngineOptions, emptyOptions } from "./engine-args.ts";
 import type { BundlePlan } from "./bundle-config.ts";
 
-export interface BundleEngineOptions
-  extends Pick<
-    EngineOptions,
-    | "env"
-    | "user"
-    | "workingDir"
-    | "entrypoint"
-    | "hostname"
-    | "capAdd"
-    | "capDrop"
-    | "ulimits"
-    | "tmpfs"
-    | "mounts"
-    | "readOnly"
-    | "noNewPrivileges"
-  > {
+export interface BundleEngineOptions extends Pick<
+  EngineOptions,
+  | "env"
+  | "user"
+  | "workingDir"
+  | "entrypoint"
+  | "hostname"
+  | "capAdd"
+  | "capDrop"
+  | "ulimits"
+  | "tmpfs"
+  | "mounts"
+  | "readOnly"
+  | "noNewPrivileges"
+> {
   groups: number[];
   binds: BundlePlan["binds"];
 }

@@ -42,12 +42,12 @@ export class RunningBundle implements Running {
     if (parts.config.stopSignal !== undefined) this.stopSignal = parts.config.stopSignal;
     this.#command = parts.command;
     const { child } = parts;
-    this.#exit = (child.exitCode !== null || child.signalCode !== null ? Promise.resolve() : once(child, "exit")).then(
-      async () => {
-        await settled(parts.drained);
-        return (this.#ended = { code: child.exitCode, signal: child.signalCode });
-      },
-    );
+    this.#exit = (
+      child.exitCode !== null || child.signalCode !== null ? Promise.resolve() : once(child, "exit")
+    ).then(async () => {
+      await settled(parts.drained);
+      return (this.#ended = { code: child.exitCode, signal: child.signalCode });
+    });
     this.#exit.catch(() => {});
   }
 

@@ -1,18 +1,18 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync, mkdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
-import { CinchError, Cleanup, NotSupportedError, type Talk } from "../base/index.ts";
+import { CinchError, Cleanup, NotSupportedError, readBounded } from "../base/index.ts";
 import { type ImageConfig, type Target, plainConfig } from "../image/index.ts";
 import { dockerDefaultCapabilities } from "../linux/index.ts";
 import { type BundlePlan, bundleConfig } from "./bundle-config.ts";
 import { bundleOptions } from "./bundle-options.ts";
 import { RunningBundle } from "./bundle-running.ts";
-import { allowAll, tmpfsMounts } from "./container-body.ts";
+import { allowAll, ownVolumes, tmpfsMounts } from "./container-body.ts";
 import type { EngineOptions } from "./engine-args.ts";
 import { guard } from "./guardian.ts";
 import type { ContainerConfinement, Running, StartHooks, Subject } from "./model.ts";
@@ -27,7 +27,6 @@ export interface BundleOptions {
   options: EngineOptions;
   env: Readonly<Record<string, string>>;
   stdio: "capture" | "inherit";
-  talk: Talk;
 }
 
 /** Makes an OCI bundle that runc or crun then runs, in the host's network. Needs root. */
@@ -37,24 +36,17 @@ export async function prepareBundle(given: BundleOptions): Promise<Subject> {
       hint: "run as root, or take --engine docker",
     });
   }
-  const undo = new Cleanup();
-  try {
-    return await prepare(given, undo);
-  } catch (error) {
-    await undo[Symbol.asyncDispose]();
-    throw error;
-  }
-}
-
-async function prepare(given: BundleOptions, undo: Cleanup): Promise<Subject> {
   const { engine, target, confinement, stdio } = given;
+  await using undo = new Cleanup();
   const runtime = await runtimeVersion(engine);
+  checkCgroups(engine);
   const options = bundleOptions(given.options, engine);
   const { lower, config } = await source(target, undo);
   const user = resolveUser(confinement.user ?? options.user ?? target.user ?? config.user, lower);
   const id = `cinch-${randomBytes(6).toString("hex")}`;
+  const rootfs = await writableCopy(lower, undo);
   const plan: BundlePlan = {
-    rootfs: await writableCopy(lower, undo),
+    rootfs,
     argv: argvOf(target, config, options),
     env: environment(config, { ...target.env, ...given.env }, options, user.home),
     cwd: options.workingDir ?? (target.kind === "rootfs" ? target.cwd : undefined) ?? config.workingDir,
@@ -64,7 +56,12 @@ async function prepare(given: BundleOptions, undo: Cleanup): Promise<Subject> {
     readOnlyRoot: confinement.readOnlyRoot === true || options.readOnly,
     seccomp: confinement.seccomp === "allow-all" ? allowAll() : confinement.seccomp,
     tmpfs: tmpfsMounts(confinement, options),
-    binds: [...networkFiles(), ...options.binds],
+    // A volume is the root's own directory once more, for itself: its content and owners stay.
+    binds: [
+      ...networkFiles(),
+      ...ownVolumes(confinement, options).map((path) => volumeOf(rootfs, path)),
+      ...options.binds,
+    ],
     rlimits: options.ulimits,
     hostname: options.hostname ?? id,
     terminal: stdio === "inherit" && process.stdin.isTTY && process.stdout.isTTY,
@@ -73,15 +70,28 @@ async function prepare(given: BundleOptions, undo: Cleanup): Promise<Subject> {
   undo.add(guard({ kind: "remove", folder }));
   undo.add(() => rmSync(folder, { recursive: true, force: true }));
   writeFileSync(join(folder, "config.json"), JSON.stringify(bundleConfig(plan)));
-  const cgroups = engine !== "crun" || !isHybrid();
-  if (!cgroups) given.talk.detail("crun knows no hybrid cgroups, so the container stays in cinch's own");
-  return new Bundle({ engine, runtime, id, folder, plan, config, stdio, cgroups, undo });
+  return new Bundle({ engine, runtime, id, folder, plan, config, stdio, undo: undo.move() });
 }
 
-/** Both versions of cgroups with controllers at once: crun refuses to work with them. */
-function isHybrid(): boolean {
+function volumeOf(rootfs: string, path: string): { source: string; target: string; readOnly: boolean } {
+  const source = join(rootfs, path);
+  mkdirSync(source, { recursive: true });
+  return { source, target: path, readOnly: false };
+}
+
+/** crun refuses to work where both versions of cgroups have controllers. */
+function checkCgroups(engine: string): void {
   const file = "/sys/fs/cgroup/unified/cgroup.controllers";
-  return existsSync(file) && readFileSync(file, "utf8").trim() !== "";
+  if (engine !== "crun" || !existsSync(file)) return;
+  const controllers = readBounded(file).toString("utf8").trim();
+  if (controllers === "") return;
+  throw new NotSupportedError(
+    "crun",
+    `crun does not start here: cgroups are hybrid, with ${controllers} in version 2`,
+    {
+      hint: "take --engine runc",
+    },
+  );
 }
 
 /** "runc 1.1.5". */
@@ -97,7 +107,10 @@ async function runtimeVersion(engine: "runc" | "crun"): Promise<string> {
   }
 }
 
-async function source(target: BundleOptions["target"], undo: Cleanup): Promise<{ lower: string; config: ImageConfig }> {
+async function source(
+  target: BundleOptions["target"],
+  undo: Cleanup,
+): Promise<{ lower: string; config: ImageConfig }> {
   if (target.kind === "image") {
     const { folder, image } = await exportedImage(target.engine, target.image, undo);
     return { lower: folder, config: image.config };
@@ -105,8 +118,13 @@ async function source(target: BundleOptions["target"], undo: Cleanup): Promise<{
   return { lower: target.kind === "rootfs" ? target.path : target.root, config: plainConfig };
 }
 
-function argvOf(target: BundleOptions["target"], config: ImageConfig, options: { entrypoint?: string[] }): string[] {
-  if (target.kind === "file") return [target.path.slice(target.root.length).replace(/^\/*/, "/"), ...target.args];
+function argvOf(
+  target: BundleOptions["target"],
+  config: ImageConfig,
+  options: { entrypoint?: string[] },
+): string[] {
+  if (target.kind === "file")
+    return [target.path.slice(target.root.length).replace(/^\/*/, "/"), ...target.args];
   const entrypoint = options.entrypoint ?? config.entrypoint;
   // A new entrypoint does away with the image's command, as in docker run.
   const command = target.command ?? (options.entrypoint?.length ? [] : config.command);
@@ -127,13 +145,26 @@ function environment(
   home: string,
 ): string[] {
   const values = new Map<string, string>();
-  const all = [...plainConfig.env, `HOME=${home}`, ...config.env, ...options.env, ...Object.entries(own).map((pair) => pair.join("="))];
+  const all = [
+    ...plainConfig.env,
+    `HOME=${home}`,
+    ...config.env,
+    ...options.env,
+    ...Object.entries(own).map((pair) => pair.join("=")),
+  ];
   for (const text of all) values.set(text.slice(0, text.indexOf("=")), text);
   return [...values.values()];
 }
 
-function withChanges({ capAdd, capDrop }: { capAdd: readonly string[]; capDrop: readonly string[] }): string[] {
-  const names = (list: readonly string[]): string[] => list.map((name) => `CAP_${name.toUpperCase().replace(/^CAP_/, "")}`);
+function withChanges({
+  capAdd,
+  capDrop,
+}: {
+  capAdd: readonly string[];
+  capDrop: readonly string[];
+}): string[] {
+  const names = (list: readonly string[]): string[] =>
+    list.map((name) => `CAP_${name.toUpperCase().replace(/^CAP_/, "")}`);
   const dropped = new Set(names(capDrop));
   const base = dropped.has("CAP_ALL") ? [] : dockerDefaultCapabilities.filter((name) => !dropped.has(name));
   return [...new Set([...base, ...names(capAdd)])].sort();
@@ -154,8 +185,6 @@ interface Parts {
   plan: BundlePlan;
   config: ImageConfig;
   stdio: "capture" | "inherit";
-  /** It gets a cgroup of its own. */
-  cgroups: boolean;
   undo: Cleanup;
 }
 
@@ -166,7 +195,7 @@ class Bundle implements Subject {
   readonly runtime: string;
   readonly noNewPrivileges: boolean;
   readonly user: { uid: number; gid: number };
-  readonly cgroup?: string;
+  readonly cgroup: string;
   #parts: Parts;
 
   constructor(parts: Parts) {
@@ -175,25 +204,32 @@ class Bundle implements Subject {
     this.runtime = parts.runtime;
     this.noNewPrivileges = parts.plan.noNewPrivileges;
     this.user = { uid: parts.plan.user.uid, gid: parts.plan.user.gid };
-    if (parts.cgroups) this.cgroup = parts.id;
+    this.cgroup = parts.id;
   }
 
   async start(_hooks?: StartHooks): Promise<Running> {
     const { engine, id, folder, config, stdio, undo, plan } = this.#parts;
     const log = new OutputLog();
-    const command = [
-      engine,
-      "--root",
-      join(folder, "state"),
-      ...(this.#parts.cgroups ? [] : ["--cgroup-manager=disabled"]),
-    ];
+    const command = [engine, "--root", join(folder, "state")];
     const errors = join(folder, "errors");
     const pidFile = join(folder, "pid");
     const remove = [...command, "delete", "--force", id];
     undo.add(guard({ kind: "run", argv: remove }));
     const child = spawn(
       engine,
-      [...command.slice(1), "--log", errors, "--log-format", "json", "run", "--bundle", folder, "--pid-file", pidFile, id],
+      [
+        ...command.slice(1),
+        "--log",
+        errors,
+        "--log-format",
+        "json",
+        "run",
+        "--bundle",
+        folder,
+        "--pid-file",
+        pidFile,
+        id,
+      ],
       {
         stdio: stdio === "inherit" ? "inherit" : ["ignore", "pipe", "pipe"],
         // Away from Ctrl-C, which is for cinch: it ends the container in its own way.
@@ -212,7 +248,10 @@ class Bundle implements Subject {
     if (pid === undefined) {
       await drained;
       const said = runtimeErrors(errors) || log.lastLines(5);
-      throw new CinchError("start-failed", `the container did not start: ${engine}: ${said || "no reason given"}`);
+      throw new CinchError(
+        "start-failed",
+        `the container did not start: ${engine}: ${said || "no reason given"}`,
+      );
     }
     return new RunningBundle({ engine, id, pid, command, child, log, drained, config, env: plan.env });
   }
@@ -228,7 +267,7 @@ async function startedPid(child: ChildProcess, file: string): Promise<number | u
   child.once("error", (error) => (failure = error));
   for (;;) {
     const ended = child.exitCode !== null || child.signalCode !== null || failure !== undefined;
-    const pid = existsSync(file) ? Number(readFileSync(file, "utf8")) : 0;
+    const pid = existsSync(file) ? Number(readBounded(file).toString("utf8")) : 0;
     if (pid > 0) return pid;
     if (ended) return undefined;
     await sleep(LOOK_MS);
@@ -238,7 +277,8 @@ async function startedPid(child: ChildProcess, file: string): Promise<number | u
 /** The runtime's own errors: lines of JSON with a level and a message. */
 function runtimeErrors(file: string): string {
   if (!existsSync(file)) return "";
-  const messages = readFileSync(file, "utf8")
+  const messages = readBounded(file)
+    .toString("utf8")
     .slice(-64 * 1024)
     .split("\n")
     .flatMap((line) => {

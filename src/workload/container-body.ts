@@ -40,7 +40,12 @@ export function containerBody(plan: ContainerPlan): Record<string, unknown> {
     ...(options.hostname === undefined ? {} : { Hostname: options.hostname }),
     Labels: { ...options.labels, ...plan.labels },
     ExposedPorts: keys([...options.expose.map(withProtocol), ...options.publish.map(({ port }) => port)]),
-    Volumes: keys(options.mounts.filter((mount) => mount.type === "volume" && mount.source === "").map(({ target }) => target)),
+    Volumes: keys([
+      ...options.mounts
+        .filter((mount) => mount.type === "volume" && mount.source === "")
+        .map(({ target }) => target),
+      ...ownVolumes(plan.confinement, options),
+    ]),
     ...(options.stopSignal === undefined ? {} : { StopSignal: options.stopSignal }),
     ...(options.health === undefined ? {} : { Healthcheck: healthcheck(options.health) }),
     AttachStdin: plan.stdin,
@@ -75,7 +80,9 @@ function hostConfig({ options, confinement, seccomp }: ContainerPlan): Record<st
     ],
     ...capabilities,
     ReadonlyRootfs: confinement.readOnlyRoot === true || options.readOnly,
-    Tmpfs: Object.fromEntries(tmpfsMounts(confinement, options).map(({ path, options: text }) => [path, text])),
+    Tmpfs: Object.fromEntries(
+      tmpfsMounts(confinement, options).map(({ path, options: text }) => [path, text]),
+    ),
     Binds: options.mounts.filter(isBind).map(bindText),
     Mounts: options.mounts
       .filter(({ type }) => type === "tmpfs")
@@ -105,11 +112,24 @@ function hostConfig({ options, confinement, seccomp }: ContainerPlan): Record<st
 }
 
 /** What the profile asks for and what the command line asks for; the latter's own options count. */
+export function ownVolumes(
+  confinement: Pick<ContainerConfinement, "volumes">,
+  options: Pick<EngineOptions, "tmpfs" | "mounts">,
+): string[] {
+  const taken = new Set(
+    [...options.tmpfs.map(({ path }) => path), ...options.mounts.map(({ target }) => target)].map(trimSlash),
+  );
+  return (confinement.volumes ?? []).map(trimSlash).filter((path) => !taken.has(path));
+}
+
 export function tmpfsMounts(
   confinement: ContainerConfinement,
   options: Pick<EngineOptions, "tmpfs" | "mounts">,
 ): { path: string; options: string }[] {
-  const taken = new Set([...options.tmpfs.map(({ path }) => trimSlash(path)), ...options.mounts.map(({ target }) => trimSlash(target))]);
+  const taken = new Set([
+    ...options.tmpfs.map(({ path }) => trimSlash(path)),
+    ...options.mounts.map(({ target }) => trimSlash(target)),
+  ]);
   const own = (confinement.tmpfs ?? []).map((text) => {
     const [path = "", ...rest] = text.split(":");
     return { path: trimSlash(path), options: rest.join(":") };
@@ -141,9 +161,12 @@ function bindText({ source, target, readOnly, options }: EngineOptions["mounts"]
   return [source, target, ...(rest.length > 0 ? [rest.join(",")] : [])].join(":");
 }
 
-function portBindings(publish: EngineOptions["publish"]): Record<string, { HostIp: string; HostPort: string }[]> {
+function portBindings(
+  publish: EngineOptions["publish"],
+): Record<string, { HostIp: string; HostPort: string }[]> {
   const bindings: Record<string, { HostIp: string; HostPort: string }[]> = {};
-  for (const { hostIp, hostPort, port } of publish) (bindings[port] ??= []).push({ HostIp: hostIp, HostPort: hostPort });
+  for (const { hostIp, hostPort, port } of publish)
+    (bindings[port] ??= []).push({ HostIp: hostIp, HostPort: hostPort });
   return bindings;
 }
 
@@ -155,7 +178,8 @@ function device(text: string): Record<string, string> {
 
 /** The API wants nanoseconds. */
 function healthcheck(health: NonNullable<EngineOptions["health"]>): Record<string, unknown> {
-  const nanoseconds = (ms: number | undefined): number | undefined => (ms === undefined ? undefined : ms * 1e6);
+  const nanoseconds = (ms: number | undefined): number | undefined =>
+    ms === undefined ? undefined : ms * 1e6;
   return {
     ...optional("Test", health.test),
     ...optional("Interval", nanoseconds(health.interval)),

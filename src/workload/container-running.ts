@@ -129,7 +129,10 @@ export async function endsWithin(exit: Promise<unknown>, ms: number): Promise<bo
 export function addressesOf(state: ContainerState, port: number): Address[] {
   const { HostConfig, NetworkSettings } = state;
   if (HostConfig.NetworkMode === "host") return [{ host: "127.0.0.1", port }];
-  const own = [NetworkSettings.IPAddress, ...Object.values(NetworkSettings.Networks).map(({ IPAddress }) => IPAddress)];
+  const own = [
+    NetworkSettings.IPAddress,
+    ...Object.values(NetworkSettings.Networks).map(({ IPAddress }) => IPAddress),
+  ];
   const addresses: Address[] = [...new Set(own.filter((ip) => ip !== ""))].map((host) => ({ host, port }));
   for (const [inside, bindings] of Object.entries(NetworkSettings.Ports)) {
     for (const { HostIp, HostPort } of bindings) {
@@ -138,7 +141,10 @@ export function addressesOf(state: ContainerState, port: number): Address[] {
       addresses.push({ host: loopbackFor(HostIp), port: Number(HostPort), proxied: true });
     }
   }
-  return addresses.filter(({ host, port: number }, i) => addresses.findIndex((one) => one.host === host && one.port === number) === i);
+  return addresses.filter(
+    ({ host, port: number }, i) =>
+      addresses.findIndex((one) => one.host === host && one.port === number) === i,
+  );
 }
 
 function loopbackFor(ip: string): string {

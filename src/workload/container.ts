@@ -5,7 +5,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { CinchError, Cleanup, type Talk } from "../base/index.ts";
-import { type EngineClient, EngineError, type EngineImage, StreamDemuxer, type Target, openEngine } from "../image/index.ts";
+import {
+  type EngineClient,
+  EngineError,
+  type EngineImage,
+  StreamDemuxer,
+  type Target,
+  openEngine,
+} from "../image/index.ts";
 import { allowAll, containerBody, userOf } from "./container-body.ts";
 import { RunningContainer } from "./container-running.ts";
 import type { EngineOptions } from "./engine-args.ts";
@@ -31,16 +38,7 @@ export interface ContainerOptions {
 
 /** Creates a container, which the subject then starts, by Docker's or Podman's API. */
 export async function prepareContainer(given: ContainerOptions): Promise<Subject> {
-  const undo = new Cleanup();
-  try {
-    return await prepare(given, undo);
-  } catch (error) {
-    await undo[Symbol.asyncDispose]();
-    throw error;
-  }
-}
-
-async function prepare(given: ContainerOptions, undo: Cleanup): Promise<Subject> {
+  await using undo = new Cleanup();
   const { engine, target, confinement, options, talk } = given;
   const client = await connect(engine, options.runtime, undo);
   const image = await client.image(target.image);
@@ -68,14 +66,20 @@ async function prepare(given: ContainerOptions, undo: Cleanup): Promise<Subject>
     image,
     terminal: { stdin: plan.stdin, tty, bridged: interactive },
     runtime: client.runtime(name === "oci" ? client.defaultRuntime : name),
-    noNewPrivileges: HostConfig.SecurityOpt.some((option) => /^no-new-privileges([=:]true)?$/.test(option)),
+    noNewPrivileges:
+      HostConfig.SecurityOpt.some((option) => /^no-new-privileges([=:]true)?$/.test(option)) ||
+      (await client.defaultNoNewPrivileges()),
     user: numericUser(userOf(plan) || image.config.user),
-    undo,
+    undo: undo.move(),
   });
 }
 
 /** The engine's client; for Podman perhaps with a service of our own behind it. */
-async function connect(engine: "docker" | "podman", runtime: string | undefined, undo: Cleanup): Promise<EngineClient> {
+async function connect(
+  engine: "docker" | "podman",
+  runtime: string | undefined,
+  undo: Cleanup,
+): Promise<EngineClient> {
   const opened = await openEngine(engine, engine === "podman" ? { runtime } : {});
   if (opened.service !== undefined) {
     undo.add(guard({ kind: "remove", folder: opened.service.folder }));
@@ -116,7 +120,9 @@ async function create(
     created = await client.create(body, name);
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
-    throw new CinchError("start-failed", `the container could not be created: ${error.message}`, { cause: error });
+    throw new CinchError("start-failed", `the container could not be created: ${error.message}`, {
+      cause: error,
+    });
   }
   for (const warning of created.warnings) talk.warn(`${client.engine}: ${warning}`);
   // Podman leaves a process waiting for five minutes after each exec, in case somebody asks for its exit code.

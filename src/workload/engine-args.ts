@@ -1,13 +1,26 @@
-import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
-import { CinchError, messageOf, parseDuration } from "../base/index.ts";
+import { parseDuration } from "../base/index.ts";
+import {
+  type Mount,
+  type ParseContext,
+  type PublishedPort,
+  bad,
+  bytes,
+  cut,
+  envFile,
+  mountOption,
+  number,
+  published,
+  ulimit,
+  variable,
+  volume,
+} from "./engine-values.ts";
 import { splitWords } from "./words.ts";
 
 /** Options of `docker run` as values. Every engine takes from it what it can do, and refuses the rest by name. */
 export interface EngineOptions {
   /** "NAME=value", in order. */
   env: string[];
-  publish: { hostIp: string; hostPort: string; port: string }[];
+  publish: PublishedPort[];
   publishAll: boolean;
   expose: string[];
   mounts: Mount[];
@@ -51,31 +64,32 @@ export interface EngineOptions {
   health?: { test?: string[]; interval?: number; timeout?: number; startPeriod?: number; retries?: number };
 }
 
-export interface Mount {
-  type: "bind" | "volume" | "tmpfs";
-  /** Folder or file of the host, or name of a volume; empty for an anonymous one. */
-  source: string;
-  target: string;
-  readOnly: boolean;
-  /** Further options of -v: "z", "rshared". */
-  options: string[];
-}
-
-export interface ParseContext {
-  cwd: string;
-  env: NodeJS.ProcessEnv;
-}
-
 type Setter = (options: EngineOptions, value: string, context: ParseContext) => void;
 type Flag = (options: EngineOptions, on: boolean) => void;
 
 const add =
-  (member: keyof { [K in keyof EngineOptions as EngineOptions[K] extends string[] ? K : never]: 0 }): Setter =>
+  (
+    member: keyof { [K in keyof EngineOptions as EngineOptions[K] extends string[] ? K : never]: 0 },
+  ): Setter =>
   (options, value) =>
     void options[member].push(value);
 
 const set =
-  (member: "name" | "hostname" | "user" | "workingDir" | "ipc" | "pid" | "cgroupns" | "userns" | "runtime" | "platform" | "stopSignal" | "network"): Setter =>
+  (
+    member:
+      | "name"
+      | "hostname"
+      | "user"
+      | "workingDir"
+      | "ipc"
+      | "pid"
+      | "cgroupns"
+      | "userns"
+      | "runtime"
+      | "platform"
+      | "stopSignal"
+      | "network",
+  ): Setter =>
   (options, value) =>
     void (options[member] = value);
 
@@ -95,8 +109,10 @@ const VALUED: Readonly<Record<string, Setter>> = {
   "group-add": add("groups"),
   "health-cmd": (options, value) => void ((options.health ??= {}).test = ["CMD-SHELL", value]),
   "health-interval": (options, value) => void ((options.health ??= {}).interval = parseDuration(value)),
-  "health-retries": (options, value) => void ((options.health ??= {}).retries = number(value, "health-retries")),
-  "health-start-period": (options, value) => void ((options.health ??= {}).startPeriod = parseDuration(value)),
+  "health-retries": (options, value) =>
+    void ((options.health ??= {}).retries = number(value, "health-retries")),
+  "health-start-period": (options, value) =>
+    void ((options.health ??= {}).startPeriod = parseDuration(value)),
   "health-timeout": (options, value) => void ((options.health ??= {}).timeout = parseDuration(value)),
   hostname: set("hostname"),
   ipc: set("ipc"),
@@ -162,7 +178,11 @@ const SHORT: Readonly<Record<string, string>> = {
   w: "workdir",
 };
 
-const OTHER_NAMES: Readonly<Record<string, string>> = { net: "network", "net-alias": "network-alias", dns: "dns" };
+const OTHER_NAMES: Readonly<Record<string, string>> = {
+  net: "network",
+  "net-alias": "network-alias",
+  dns: "dns",
+};
 
 /** Options that cannot be had under cinch, each with the reason. */
 const REFUSED: Readonly<Record<string, string>> = {
@@ -219,24 +239,37 @@ export function parseEngineArgs(
     } else if (/^-[A-Za-z]/.test(word)) {
       short(options, word.slice(1), words, context);
     } else {
-      throw bad(`'${word}' is no option`, "the image and its command do not go here: cinch … TARGET -- COMMAND");
+      throw bad(
+        `'${word}' is no option`,
+        "the image and its command do not go here: cinch … TARGET -- COMMAND",
+      );
     }
   }
   return options;
 }
 
-function long(options: EngineOptions, written: string, value: string | undefined, words: string[], context: ParseContext): void {
+function long(
+  options: EngineOptions,
+  written: string,
+  value: string | undefined,
+  words: string[],
+  context: ParseContext,
+): void {
   const name = OTHER_NAMES[written] ?? written;
   const reason = Object.hasOwn(REFUSED, name) ? REFUSED[name] : undefined;
   if (reason !== undefined && value !== "false") throw bad(`--${name}: ${reason}`);
   if (reason !== undefined) return;
   if (Object.hasOwn(FLAGS, name)) {
-    if (value !== undefined && !/^(true|false)$/.test(value)) throw bad(`--${name}=${value}: neither true nor false`);
+    if (value !== undefined && !/^(true|false)$/.test(value))
+      throw bad(`--${name}=${value}: neither true nor false`);
     FLAGS[name]!(options, value !== "false");
     return;
   }
   if (!Object.hasOwn(VALUED, name)) {
-    throw bad(`--${written} is not supported`, `supported: ${[...Object.keys(VALUED), ...Object.keys(FLAGS)].sort().join(", ")}`);
+    throw bad(
+      `--${written} is not supported`,
+      `supported: ${[...Object.keys(VALUED), ...Object.keys(FLAGS)].sort().join(", ")}`,
+    );
   }
   VALUED[name]!(options, value ?? nextWord(words, `--${name}`), context);
 }
@@ -263,114 +296,10 @@ function nextWord(words: string[], option: string): string {
   return word;
 }
 
-function bad(message: string, hint?: string): CinchError {
-  return new CinchError("bad-engine-args", `engine arguments: ${message}`, { hint });
-}
-
-function cut(text: string, separator: string): [string, string | undefined] {
-  const at = text.indexOf(separator);
-  return at === -1 ? [text, undefined] : [text.slice(0, at), text.slice(at + separator.length)];
-}
-
-/** `-e NAME` takes the value from our own environment, and none if it is not set there. */
-function variable(text: string, env: NodeJS.ProcessEnv): string[] {
-  if (text === "" || text.startsWith("=")) throw bad(`--env '${text}' names no variable`);
-  if (text.includes("=")) return [text];
-  return env[text] === undefined ? [] : [`${text}=${env[text]}`];
-}
-
-function envFile(path: string, { cwd, env }: ParseContext): string[] {
-  let text: string;
-  try {
-    text = readFileSync(resolve(cwd, path), "utf8");
-  } catch (error) {
-    throw bad(`--env-file: ${messageOf(error)}`);
-  }
-  return text
-    .split(/\r?\n/)
-    .filter((line) => line.trim() !== "" && !line.startsWith("#"))
-    .flatMap((line) => variable(line.trimStart(), env));
-}
-
-/** `[[HOSTIP:]HOSTPORT:]PORT[/PROTOCOL]`; an IPv6 address is in brackets. */
-function published(text: string): EngineOptions["publish"][number] {
-  const match = /^(?:(?:(\[[0-9a-fA-F:]+\]|[\d.]*):)?(\d*):)?(\d+)(?:\/(tcp|udp|sctp))?$/.exec(text);
-  if (match === null) throw bad(`--publish ${text}: not [[HOSTIP:]HOSTPORT:]PORT[/PROTOCOL] (ranges: one option for each port)`);
-  const [, hostIp = "", hostPort = "", port, protocol = "tcp"] = match;
-  return { hostIp: hostIp.replace(/[[\]]/g, ""), hostPort, port: `${port}/${protocol}` };
-}
-
-/** `[SOURCE:]TARGET[:OPTIONS]`. */
-function volume(text: string, { cwd }: ParseContext): Mount {
-  const parts = text.split(":");
-  if (parts.length > 3 || parts.some((part) => part === "")) throw bad(`--volume ${text}: not [SOURCE:]TARGET[:OPTIONS]`);
-  const [source, target, rest] = parts.length === 1 ? ["", parts[0]!, undefined] : [parts[0]!, parts[1]!, parts[2]];
-  if (!target.startsWith("/")) throw bad(`--volume ${text}: ${target} is not an absolute path`);
-  const options = (rest ?? "").split(",").filter((option) => option !== "" && option !== "rw");
-  const isFolder = /^[./~]/.test(source);
-  return {
-    type: isFolder ? "bind" : "volume",
-    source: isFolder ? resolve(cwd, source) : source,
-    target,
-    readOnly: options.includes("ro"),
-    options: options.filter((option) => option !== "ro"),
-  };
-}
-
-/** `type=bind,source=…,target=…[,readonly]`. */
-function mountOption(text: string, { cwd }: ParseContext): Mount {
-  const mount: Mount = { type: "volume", source: "", target: "", readOnly: false, options: [] };
-  for (const part of text.split(",")) {
-    const [name, value = ""] = cut(part, "=");
-    switch (name) {
-      case "type":
-        if (value !== "bind" && value !== "volume" && value !== "tmpfs") throw bad(`--mount type=${value} is not supported`);
-        mount.type = value;
-        break;
-      case "source":
-      case "src":
-        mount.source = value;
-        break;
-      case "target":
-      case "dst":
-      case "destination":
-        mount.target = value;
-        break;
-      case "readonly":
-      case "ro":
-        mount.readOnly = value !== "false" && value !== "0";
-        break;
-      default:
-        throw bad(`--mount: '${name}' is not supported (type, source, target, readonly are)`);
-    }
-  }
-  if (!mount.target.startsWith("/")) throw bad(`--mount ${text}: the target is not an absolute path`);
-  if (mount.type === "bind") mount.source = resolve(cwd, mount.source);
-  return mount;
-}
-
 /** Filters are cinch's own affair; the other options are passed on. */
 function securityOption(options: EngineOptions, value: string): void {
-  if (/^seccomp[=:]/.test(value)) throw bad(`--security-opt ${value}: the filter is what cinch fits; leave it out`);
+  if (/^seccomp[=:]/.test(value))
+    throw bad(`--security-opt ${value}: the filter is what cinch fits; leave it out`);
   if (/^no-new-privileges([=:]true)?$/.test(value)) options.noNewPrivileges = true;
   else if (!/^no-new-privileges[=:]false$/.test(value)) options.securityOptions.push(value);
-}
-
-function ulimit(text: string): { name: string; soft: number; hard: number } {
-  const match = /^([a-z]+)=(-?\d+)(?::(-?\d+))?$/.exec(text);
-  if (match === null) throw bad(`--ulimit ${text}: not NAME=SOFT[:HARD]`);
-  return { name: match[1]!, soft: Number(match[2]), hard: Number(match[3] ?? match[2]) };
-}
-
-function number(text: string, option: string): number {
-  if (!/^-?\d+(\.\d+)?$/.test(text)) throw bad(`--${option} ${text}: not a number`);
-  return Number(text);
-}
-
-const FACTORS: Readonly<Record<string, number>> = { b: 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
-
-function bytes(text: string, option: string): number {
-  const match = /^(\d+(?:\.\d+)?)([bkmg])?b?$/i.exec(text);
-  if (match === null) throw bad(`--${option} ${text}: not a size such as 512m`);
-  return Math.round(Number(match[1]) * FACTORS[(match[2] ?? "b").toLowerCase()]!);
 }

@@ -45,9 +45,12 @@ async function perform(undo: Undo): Promise<void> {
 
 function remove(socketPath: string, path: string): Promise<void> {
   return new Promise((resolve) => {
-    const call = request({ socketPath, path, method: "DELETE", agent: false, timeout: PATIENCE_MS }, (answer) => {
-      answer.resume().once("close", resolve);
-    });
+    const call = request(
+      { socketPath, path, method: "DELETE", agent: false, timeout: PATIENCE_MS },
+      (answer) => {
+        answer.resume().once("close", resolve);
+      },
+    );
     call.once("timeout", () => call.destroy());
     call.once("error", () => resolve());
     call.end();

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import type { Cleanup } from "../base/index.ts";
 import { guard } from "./guardian.ts";
 import type { ExecResult } from "./model.ts";
 import { OutputLog } from "./output.ts";
@@ -12,6 +13,8 @@ export interface HostCommand {
   cwd?: string;
   env?: NodeJS.ProcessEnv;
   signal?: AbortSignal;
+  /** What it leaves in the background goes on until this is disposed of; without it, it ends with the command. */
+  background?: Cleanup;
 }
 
 /**
@@ -52,11 +55,14 @@ export async function runOnHost(command: HostCommand): Promise<ExecResult> {
   } finally {
     command.signal?.removeEventListener("abort", stop);
     clearTimeout(killer);
-    // What it left behind is ended too: a step is over when it is over.
-    signalGroup(group, "SIGKILL");
-    child.stdout!.destroy();
-    child.stderr!.destroy();
-    release();
+    const end = (): void => {
+      signalGroup(group, "SIGKILL");
+      child.stdout!.destroy();
+      child.stderr!.destroy();
+      release();
+    };
+    if (command.background === undefined || command.signal?.aborted) end();
+    else command.background.add(end);
   }
 }
 

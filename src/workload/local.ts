@@ -25,7 +25,14 @@ export function prepareLocal(given: LocalOptions): Subject {
 }
 
 /** Of docker run's options those that mean something for a process. */
-const KNOWN: ReadonlySet<keyof EngineOptions> = new Set(["env", "workingDir", "user", "interactive", "tty", "noNewPrivileges"]);
+const KNOWN: ReadonlySet<keyof EngineOptions> = new Set([
+  "env",
+  "workingDir",
+  "user",
+  "interactive",
+  "tty",
+  "noNewPrivileges",
+]);
 
 class Local implements Subject {
   readonly engine = "local";
@@ -39,7 +46,8 @@ class Local implements Subject {
     const { options, confinement, target } = given;
     const plain: Record<string, unknown> = { ...emptyOptions() };
     for (const [name, value] of Object.entries(options)) {
-      if (KNOWN.has(name as keyof EngineOptions) || JSON.stringify(value) === JSON.stringify(plain[name])) continue;
+      if (KNOWN.has(name as keyof EngineOptions) || JSON.stringify(value) === JSON.stringify(plain[name]))
+        continue;
       throw new CinchError("bad-engine-args", `engine arguments: a local process has no ${name}`, {
         hint: "--env, --workdir and --user count for it",
       });
@@ -48,7 +56,8 @@ class Local implements Subject {
     const user = wanted === undefined ? undefined : resolveUser(wanted, "/");
     this.#given = {
       ...given,
-      confinement: user === undefined ? confinement : { ...confinement, user: { uid: user.uid, gid: user.gid } },
+      confinement:
+        user === undefined ? confinement : { ...confinement, user: { uid: user.uid, gid: user.gid } },
     };
     this.noNewPrivileges = confinement.noNewPrivileges === true || options.noNewPrivileges;
     this.user = confinement.user ?? user ?? { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
@@ -118,7 +127,8 @@ class RunningLocal implements Running {
     child.stdout?.on("data", (chunk: Buffer) => this.log.write(chunk, "stdout"));
     child.stderr?.on("data", (chunk: Buffer) => this.log.write(chunk, "stderr"));
     const drained = once(child, "close").catch(() => {});
-    const exited = child.exitCode !== null || child.signalCode !== null ? Promise.resolve() : once(child, "exit");
+    const exited =
+      child.exitCode !== null || child.signalCode !== null ? Promise.resolve() : once(child, "exit");
     this.#exit = exited.then(async () => {
       // A daemon it left behind holds its output open.
       await settled(drained);

@@ -17,6 +17,8 @@ export interface ContainerConfinement {
   readOnlyRoot?: boolean;
   /** Directories that begin empty and are written to: "/tmp", "/run:mode=0755". */
   tmpfs?: string[];
+  /** Directories that keep the image's content and can be written to under a read-only root; gone with the container. */
+  volumes?: string[];
   /** User, or user:group. */
   user?: string;
 }

@@ -13,9 +13,9 @@ interface Watcher {
 export class OutputLog {
   #head: Buffer[] = [];
   #headBytes = 0;
-  #tail: Buffer[] = [];
+  /** The last bytes after the head: byte n of them is at n modulo the ring's size. */
+  #ring: Buffer | undefined;
   #tailBytes = 0;
-  #dropped = 0;
   /** The unfinished line of each stream. */
   #lines = new Map<string, string>();
   #watchers = new Set<Watcher>();
@@ -33,16 +33,23 @@ export class OutputLog {
   }
 
   #keepTail(bytes: Buffer): void {
-    this.#tail.push(bytes);
-    this.#tailBytes += bytes.length;
-    while (this.#tailBytes > TAIL_BYTES) {
-      const first = this.#tail[0]!;
-      const excess = Math.min(this.#tailBytes - TAIL_BYTES, first.length);
-      if (excess === first.length) this.#tail.shift();
-      else this.#tail[0] = first.subarray(excess);
-      this.#tailBytes -= excess;
-      this.#dropped += excess;
+    this.#ring ??= Buffer.alloc(TAIL_BYTES);
+    // Of more than the ring holds, the end.
+    let rest = bytes.subarray(-TAIL_BYTES);
+    let at = (this.#tailBytes + bytes.length - rest.length) % TAIL_BYTES;
+    while (rest.length > 0) {
+      const copied = rest.copy(this.#ring, at);
+      rest = rest.subarray(copied);
+      at = (at + copied) % TAIL_BYTES;
     }
+    this.#tailBytes += bytes.length;
+  }
+
+  #tail(): Buffer {
+    if (this.#ring === undefined) return Buffer.alloc(0);
+    if (this.#tailBytes <= TAIL_BYTES) return this.#ring.subarray(0, this.#tailBytes);
+    const at = this.#tailBytes % TAIL_BYTES;
+    return Buffer.concat([this.#ring.subarray(at), this.#ring.subarray(0, at)]);
   }
 
   #watch(bytes: Buffer, stream: string): void {
@@ -70,7 +77,11 @@ export class OutputLog {
       const text = this.text();
       if (text.split("\n").some((line) => fresh.test(line))) return resolve();
       // A line may be half written: what of it is known belongs to what comes.
-      if (this.#watchers.size === 0) this.#lines = new Map([["stdout", lastLine(text)], ["stderr", lastLine(text)]]);
+      if (this.#watchers.size === 0)
+        this.#lines = new Map([
+          ["stdout", lastLine(text)],
+          ["stderr", lastLine(text)],
+        ]);
       const watcher: Watcher = { pattern: fresh, found: done };
       const stop = (): void => {
         this.#watchers.delete(watcher);
@@ -87,9 +98,9 @@ export class OutputLog {
 
   text(): string {
     const head = Buffer.concat(this.#head).toString("utf8");
-    if (this.#tailBytes === 0) return head;
-    const tail = Buffer.concat(this.#tail).toString("utf8");
-    return this.#dropped === 0 ? head + tail : `${head}\n[${this.#dropped} bytes left out]\n${tail}`;
+    const tail = this.#tail().toString("utf8");
+    const dropped = Math.max(0, this.#tailBytes - TAIL_BYTES);
+    return dropped === 0 ? head + tail : `${head}\n[${dropped} bytes left out]\n${tail}`;
   }
 
   /** The last lines, for a message. */

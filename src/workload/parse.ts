@@ -71,7 +71,11 @@ export function workloadOf(
     steps: [
       ...(written?.steps ?? []).map(parseStep),
       ...(flags.exercise ?? []).map((command): Step => ({ kind: "run", name: command, command })),
-      ...(flags.exec ?? []).map((command): Step => ({ kind: "exec", name: `exec ${command}`, argv: shell(command) })),
+      ...(flags.exec ?? []).map((command): Step => ({
+        kind: "exec",
+        name: `exec ${command}`,
+        argv: shell(command),
+      })),
     ],
     ...(stop === undefined ? {} : { stop: parseSignal(stop) }),
     ...(duration === undefined ? {} : { duration }),
@@ -83,7 +87,9 @@ export function workloadOf(
 /** "TERM", "SIGTERM": a signal's name as engines and kernels write it. */
 export function parseSignal(text: string): string {
   if (!/^(SIG)?[A-Z][A-Z0-9+-]*$/.test(text)) {
-    throw new CinchError("bad-signal", `'${text}' is not a signal's name`, { hint: "SIGTERM, SIGINT, SIGQUIT …" });
+    throw new CinchError("bad-signal", `'${text}' is not a signal's name`, {
+      hint: "SIGTERM, SIGINT, SIGQUIT …",
+    });
   }
   return text.startsWith("SIG") ? text : `SIG${text}`;
 }
@@ -99,7 +105,8 @@ function parseStep(step: ProjectStep): Step {
     const call = parseCall(step.http);
     return { kind: "http", name: step.name ?? `${call.method} ${call.url}`, call, ...common };
   }
-  if (step.run !== undefined) return { kind: "run", name: step.name ?? step.run, command: step.run, ...common };
+  if (step.run !== undefined)
+    return { kind: "run", name: step.name ?? step.run, command: step.run, ...common };
   if (step.exec !== undefined) {
     const argv = typeof step.exec === "string" ? shell(step.exec) : step.exec;
     const text = typeof step.exec === "string" ? step.exec : step.exec.join(" ");

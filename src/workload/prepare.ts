@@ -27,12 +27,22 @@ export function engineFor(target: Target, wanted?: EngineName): EngineName {
     case "image":
       if (engine === "local") throw unfit(target, engine, "an image needs a container engine");
       if ((engine === "docker" || engine === "podman") && engine !== target.engine) {
-        throw unfit(target, engine, `the image is ${target.engine}'s`, `${target.engine} save ${target.image} | ${engine} load`);
+        throw unfit(
+          target,
+          engine,
+          `the image is ${target.engine}'s`,
+          `${target.engine} save ${target.image} | ${engine} load`,
+        );
       }
       return engine ?? target.engine;
     case "command":
       if (engine !== undefined && engine !== "local") {
-        throw unfit(target, engine, "a command runs on this machine", "for a container: docker:IMAGE -- COMMAND");
+        throw unfit(
+          target,
+          engine,
+          "a command runs on this machine",
+          "for a container: docker:IMAGE -- COMMAND",
+        );
       }
       return "local";
     case "file":
@@ -41,7 +51,12 @@ export function engineFor(target: Target, wanted?: EngineName): EngineName {
       throw unfit(target, engine, "a program in another root runs as a bundle", "--engine runc or crun");
     case "rootfs":
       if (engine === "runc" || engine === "crun" || engine === undefined) return engine ?? "runc";
-      throw unfit(target, engine, "a root folder runs as a bundle", "--engine runc or crun, or: tar -C DIR -c . | docker import - NAME");
+      throw unfit(
+        target,
+        engine,
+        "a root folder runs as a bundle",
+        "--engine runc or crun, or: tar -C DIR -c . | docker import - NAME",
+      );
     case "container":
       throw new CinchError("runs-already", `${target.text} runs already: it is observed, not started`, {
         hint: `cinch record ${target.text}; to start a new one take its image: docker:IMAGE`,
@@ -80,13 +95,16 @@ export async function prepareSubject(target: Target, options: PrepareOptions): P
   if (!("container" in confinement)) throw mismatch(target, engine);
   const { container } = confinement;
   if (container.capabilities !== undefined && parsed.capAdd.length + parsed.capDrop.length > 0) {
-    talk.detail("--cap-add and --cap-drop do not count in this run: the profile says which capabilities there are");
+    talk.detail(
+      "--cap-add and --cap-drop do not count in this run: the profile says which capabilities there are",
+    );
     parsed.capAdd = [];
     parsed.capDrop = [];
   }
   const common = { confinement: container, options: parsed, env, stdio, talk };
   if (engine === "runc" || engine === "crun") {
-    if (target.kind !== "image" && target.kind !== "rootfs" && target.kind !== "file") throw mismatch(target, engine);
+    if (target.kind !== "image" && target.kind !== "rootfs" && target.kind !== "file")
+      throw mismatch(target, engine);
     return prepareBundle({ ...common, engine, target });
   }
   if (target.kind !== "image") throw mismatch(target, engine);
@@ -100,5 +118,8 @@ function engineArgsFor(target: Target, given: readonly string[] | undefined): st
 }
 
 function mismatch(target: Target, engine: EngineName): CinchError {
-  return new CinchError("unfit-engine", `${target.text} on ${engine} is not held in the way that was asked for`);
+  return new CinchError(
+    "unfit-engine",
+    `${target.text} on ${engine} is not held in the way that was asked for`,
+  );
 }

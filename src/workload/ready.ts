@@ -56,10 +56,19 @@ export async function waitUntilReady(
   options.signal.throwIfAborted();
   if (!over.signal.aborted) {
     const seconds = options.timeout / 1000;
-    return { ready: false, problem: `not ready within ${seconds} s: ${describe(ready)}${last === "" ? "" : ` (${last})`}` };
+    return {
+      ready: false,
+      problem: `not ready within ${seconds} s: ${describe(ready)}${last === "" ? "" : ` (${last})`}`,
+    };
   }
   // A program may say that it is ready and end at once: its last lines count.
-  if (ready.kind === "log" && running.output().split("\n").some((line) => ready.pattern.test(line))) {
+  if (
+    ready.kind === "log" &&
+    running
+      .output()
+      .split("\n")
+      .some((line) => ready.pattern.test(line))
+  ) {
     return { ready: true };
   }
   return { ready: false, problem: `it ended before it was ready: ${describe(ready)}` };
@@ -78,15 +87,23 @@ function describe(ready: Ready): string {
   }
 }
 
-async function probe(running: Running, ready: Exclude<Ready, { kind: "log" }>, signal: AbortSignal): Promise<ReadyOutcome> {
+async function probe(
+  running: Running,
+  ready: Exclude<Ready, { kind: "log" }>,
+  signal: AbortSignal,
+): Promise<ReadyOutcome> {
   switch (ready.kind) {
     case "tcp": {
       const places = running.addresses(ready.port);
-      if (places.length === 0) return { ready: false, problem: "it has no address that can be reached from here" };
+      if (places.length === 0)
+        return { ready: false, problem: "it has no address that can be reached from here" };
       for (const address of places) {
         if (await answers(address, signal)) return { ready: true, address };
       }
-      return { ready: false, problem: `tried ${places.map(({ host, port }) => `${host}:${port}`).join(", ")}` };
+      return {
+        ready: false,
+        problem: `tried ${places.map(({ host, port }) => `${host}:${port}`).join(", ")}`,
+      };
     }
     case "http": {
       const call = { method: "GET", url: ready.url };

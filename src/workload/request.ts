@@ -55,8 +55,7 @@ export function request(call: HttpCall, signal: AbortSignal): Promise<HttpAnswer
 /** Whether an answer is what the call expects; else why not. */
 export function judgeAnswer(call: HttpCall, answer: HttpAnswer): string | undefined {
   const { status, body } = answer;
-  const isExpected =
-    call.expect === undefined ? status >= 200 && status < 400 : call.expect.includes(status);
+  const isExpected = call.expect === undefined ? status >= 200 && status < 400 : call.expect.includes(status);
   if (!isExpected) {
     const wanted = call.expect === undefined ? "a status from 200 to 399" : call.expect.join(" or ");
     return `expected ${wanted}, got ${status}`;

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
-import { CinchError, Cleanup, messageOf } from "../base/index.ts";
+import { CinchError, type Cleanup, messageOf } from "../base/index.ts";
 import { type EngineClient, type EngineImage, openEngine } from "../image/index.ts";
 import { guard } from "./guardian.ts";
 
@@ -34,7 +34,11 @@ const kept = new Map<string, Kept>();
  * The file system of an engine's image in a folder of ours, to be read only. It is unpacked once for runs that follow
  * each other, and removed a moment after the last one, or with this process.
  */
-export async function exportedImage(engine: "docker" | "podman", name: string, undo: Cleanup): Promise<ExportedImage> {
+export async function exportedImage(
+  engine: "docker" | "podman",
+  name: string,
+  undo: Cleanup,
+): Promise<ExportedImage> {
   await using opened = await openEngine(engine);
   const image = await opened.client.image(name);
   let entry = kept.get(image.id);
@@ -71,13 +75,29 @@ function keep(client: EngineClient, image: EngineImage): Kept {
 }
 
 async function unpack(client: EngineClient, image: EngineImage, folder: string): Promise<void> {
-  const { id } = await client.create({ Image: image.id, Cmd: ["cinch"], Labels: { "dev.cinch.session": String(process.pid) } });
+  const { id } = await client.create({
+    Image: image.id,
+    Cmd: ["cinch"],
+    Labels: { "dev.cinch.session": String(process.pid) },
+  });
   const release = guard({ kind: "delete", socket: client.socketPath, path: client.removalPath(id) });
   try {
     const archive = await client.export(id);
-    const tar = spawn("tar", ["--extract", "--numeric-owner", "--preserve-permissions", "--xattrs", "--xattrs-include=*", "--directory", folder], {
-      stdio: ["pipe", "ignore", "pipe"],
-    });
+    const tar = spawn(
+      "tar",
+      [
+        "--extract",
+        "--numeric-owner",
+        "--preserve-permissions",
+        "--xattrs",
+        "--xattrs-include=*",
+        "--directory",
+        folder,
+      ],
+      {
+        stdio: ["pipe", "ignore", "pipe"],
+      },
+    );
     let said = "";
     tar.stderr.setEncoding("utf8").on("data", (text: string) => (said = (said + text).slice(-4096)));
     const ended = endOf(tar);
@@ -86,13 +106,21 @@ async function unpack(client: EngineClient, image: EngineImage, folder: string):
     } catch (error) {
       archive.destroy();
       await ended;
-      throw new CinchError("export-failed", `the image cannot be unpacked: ${said.trim() || messageOf(error)}`, { cause: error });
+      throw new CinchError(
+        "export-failed",
+        `the image cannot be unpacked: ${said.trim() || messageOf(error)}`,
+        { cause: error },
+      );
     }
     const code = await ended;
     if (code !== 0) {
-      throw new CinchError("export-failed", `the image cannot be unpacked into ${folder}: ${said.trim() || `tar ended with ${code}`}`, {
-        hint: "it takes as much room as the image; TMPDIR says where",
-      });
+      throw new CinchError(
+        "export-failed",
+        `the image cannot be unpacked into ${folder}: ${said.trim() || `tar ended with ${code}`}`,
+        {
+          hint: "it takes as much room as the image; TMPDIR says where",
+        },
+      );
     }
   } finally {
     await client.remove(id);
@@ -128,7 +156,11 @@ export async function writableCopy(lower: string, undo: Cleanup): Promise<string
   const folder = mkdtempSync(join(tmpdir(), "cinch-bundle-"));
   undo.add(guard({ kind: "remove", folder }));
   undo.add(() => rmSync(folder, { recursive: true, force: true }));
-  const [upper, work, merged] = ["upper", "work", "rootfs"].map((name) => join(folder, name)) as [string, string, string];
+  const [upper, work, merged] = ["upper", "work", "rootfs"].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ];
   for (const part of [upper, work, merged]) mkdirSync(part);
   const places = `lowerdir=${escaped(lower)},upperdir=${escaped(upper)},workdir=${escaped(work)}`;
   try {

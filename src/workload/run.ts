@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Talk, messageOf } from "../base/index.ts";
+import { Cleanup, type Talk, messageOf } from "../base/index.ts";
 import { runOnHost } from "./host.ts";
 import type { Address, Exit, Running, Step, StepResult, Workload, WorkloadResult } from "./model.ts";
 import { shell } from "./parse.ts";
@@ -19,6 +19,8 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 export interface RunWorkloadOptions {
   signal: AbortSignal;
   talk: Talk;
+  /** The target is not ours to end: a container that ran before. */
+  leave?: boolean;
 }
 
 /**
@@ -31,7 +33,8 @@ export async function runWorkload(
   workload: Workload,
   options: RunWorkloadOptions,
 ): Promise<WorkloadResult> {
-  const { signal, talk } = options;
+  const { signal, talk, leave = false } = options;
+  await using background = new Cleanup();
   const started = Date.now();
   const steps: StepResult[] = [];
   const problems: string[] = [];
@@ -52,12 +55,12 @@ export async function runWorkload(
       const env = exerciseEnvironment(running, workload, address);
       for (const step of workload.steps) {
         talk.detail(`step: ${step.name}`);
-        const result = await takeStep(running, step, { env, cwd: workload.cwd, signal });
+        const result = await takeStep(running, step, { env, cwd: workload.cwd, signal, background });
         steps.push(result);
         signal.throwIfAborted();
         if (!result.ok) problems.push(stepProblem(step, result, running.ended()));
       }
-      await letRun(running, workload, started, signal);
+      if (!leave || workload.duration !== undefined) await letRun(running, workload, started, signal);
     }
     done = true;
   } catch (error) {
@@ -66,17 +69,23 @@ export async function runWorkload(
     else done = ready && workload.steps.length === 0 && workload.duration === undefined;
   }
   const own = running.ended();
-  const end = await endTarget(running, workload, own, problems);
+  const end =
+    leave && own === undefined
+      ? { code: null, signal: null, killed: false }
+      : await endTarget(running, workload, own, problems);
   // Ctrl-C reaches a local program too, which then ends by itself: that is the end that was asked for.
   if (own !== undefined && !(signal.aborted && done)) problems.push(...exitProblems(own, workload, done));
-  if (end.killed) talk.warn(`it did not end within ${GRACE_MS / 1000} s of ${stopSignal(running, workload)} and was killed`);
+  if (end.killed)
+    talk.warn(
+      `it did not end within ${GRACE_MS / 1000} s of ${stopSignal(running, workload)} and was killed`,
+    );
   if (signal.aborted && !done) problems.push("interrupted");
   return {
     ok: problems.length === 0,
     ready,
     steps,
     exit: { code: end.code, signal: end.signal },
-    stopped: own === undefined,
+    stopped: own === undefined && !leave,
     killed: end.killed,
     interrupted: signal.aborted,
     cutShort: signal.aborted && !done,
@@ -121,7 +130,12 @@ function stepProblem(step: Step, result: StepResult, exit: Exit | undefined): st
 }
 
 /** Lets it run: for its time, or, where nothing else says when it is over, to its own end. */
-async function letRun(running: Running, workload: Workload, started: number, signal: AbortSignal): Promise<void> {
+async function letRun(
+  running: Running,
+  workload: Workload,
+  started: number,
+  signal: AbortSignal,
+): Promise<void> {
   const { duration, steps } = workload;
   if (duration === undefined && steps.length > 0) return;
   const over = new AbortController();
@@ -144,7 +158,11 @@ async function letRun(running: Running, workload: Workload, started: number, sig
 }
 
 /** What commands on the host are told of the target: `redis-cli -h $CINCH_TARGET_HOST -p $CINCH_TARGET_PORT ping`. */
-function exerciseEnvironment(running: Running, workload: Workload, found: Address | undefined): Record<string, string> {
+function exerciseEnvironment(
+  running: Running,
+  workload: Workload,
+  found: Address | undefined,
+): Record<string, string> {
   const port = readyPort(workload) ?? running.ports[0];
   const address = found ?? running.addresses(port ?? 0)[0];
   return {
@@ -167,6 +185,7 @@ interface StepContext {
   env: Record<string, string>;
   cwd: string | undefined;
   signal: AbortSignal;
+  background: Cleanup;
 }
 
 async function takeStep(running: Running, step: Step, context: StepContext): Promise<StepResult> {
@@ -174,7 +193,8 @@ async function takeStep(running: Running, step: Step, context: StepContext): Pro
   const signal = AbortSignal.any([context.signal, limit]);
   const { code, ok, output } = await attempt(running, step, context, signal);
   const late = limit.aborted && !context.signal.aborted;
-  const said = late ? `${output}\nnot done within ${(step.timeout ?? STEP_MS) / 1000} s` : output;
+  const limitText = `not done within ${(step.timeout ?? STEP_MS) / 1000} s`;
+  const said = late ? [output, limitText].filter((part) => part !== "").join("\n") : output;
   return { name: step.name, code, ok: ok && !late, output: said.slice(-MAX_OUTPUT) };
 }
 
@@ -193,7 +213,8 @@ async function attempt(
       }
       case "run": {
         const env = { ...process.env, ...context.env };
-        const { code, output } = await runOnHost({ argv: shell(step.command), cwd: context.cwd, env, signal });
+        const { cwd, background } = context;
+        const { code, output } = await runOnHost({ argv: shell(step.command), cwd, env, signal, background });
         return { code, ok: code === 0, output };
       }
       case "exec": {

@@ -25,7 +25,8 @@ export function resolveUser(text: string, root: string): ResolvedUser {
   }
   const uid = Number(known?.[2] ?? name);
   const home = known?.[5] || "/";
-  if (groupName !== undefined && groupName !== "") return { uid, gid: groupId(groupName, root), groups: [], home };
+  if (groupName !== undefined && groupName !== "")
+    return { uid, gid: groupId(groupName, root), groups: [], home };
   const groups =
     known === undefined
       ? []

@@ -24,7 +24,9 @@ const text = z
 const words = z
   .union([z.string(), z.array(z.string())])
   .nullish()
-  .transform((value) => (value === null || value === undefined ? [] : typeof value === "string" ? [value] : value));
+  .transform((value) =>
+    value === null || value === undefined ? [] : typeof value === "string" ? [value] : value,
+  );
 
 const healthcheck = z
   .object({ Test: list(z.string()), Interval: z.number().nullish(), Timeout: z.number().nullish() })

@@ -79,7 +79,7 @@ export class EngineClient {
 
   /** The image, or undefined if the engine has none of that name. */
   async findImage(name: string): Promise<EngineImage | undefined> {
-    const path = `/images/${encodeURI(name)}/json`;
+    const path = `/images/${name.split("/").map(encodeURIComponent).join("/")}/json`;
     const value = await absentIf404(this.#socket.json({ method: "GET", path }));
     if (value === undefined) return undefined;
     const image = parse(imageAnswer, value, this.engine);
@@ -95,7 +95,9 @@ export class EngineClient {
   async image(name: string): Promise<EngineImage> {
     const image = await this.findImage(name);
     if (image !== undefined) return image;
-    const similar = (await this.imageTags()).filter((tag) => tag.includes(bareName(name)) && !tag.startsWith("<"));
+    const similar = (await this.imageTags()).filter(
+      (tag) => tag.includes(bareName(name)) && !tag.startsWith("<"),
+    );
     throw new CinchError("no-image", `${this.engine} has no image '${name}'`, {
       hint:
         similar.length > 0
@@ -109,6 +111,17 @@ export class EngineClient {
     return parse(imageListAnswer, value, this.engine)
       .flatMap(({ RepoTags }) => RepoTags)
       .sort();
+  }
+
+  /** Whether the daemon gives every container no-new-privileges (dockerd --no-new-privileges). */
+  async defaultNoNewPrivileges(): Promise<boolean> {
+    const answer = z.object({ SecurityOptions: z.array(z.string()).nullish() });
+    const { SecurityOptions } = parse(
+      answer,
+      await this.#socket.json({ method: "GET", path: "/info" }),
+      this.engine,
+    );
+    return (SecurityOptions ?? []).some((option) => /(^|name=)no-new-privileges/.test(option));
   }
 
   /** Creates a container; `body` is the API's ContainerCreate. Warnings are the daemon's. */
@@ -138,8 +151,10 @@ export class EngineClient {
       const path = containerPath(id, `/kill?signal=${encodeURIComponent(signal)}`);
       await this.#socket.json({ method: "POST", path });
     } catch (error) {
-      if (error instanceof EngineError && (error.status === 404 || error.status === 409)) return;
-      throw error;
+      if (!(error instanceof EngineError)) throw error;
+      if (error.status === 404 || error.status === 409) return;
+      // Podman says 500 for one that has ended.
+      if ((await this.findContainer(id))?.State.Running === true) throw error;
     }
   }
 
@@ -157,7 +172,8 @@ export class EngineClient {
 
   async container(id: string): Promise<ContainerAnswer> {
     const container = await this.findContainer(id);
-    if (container === undefined) throw new CinchError("no-container", `${this.engine} has no container '${id}'`);
+    if (container === undefined)
+      throw new CinchError("no-container", `${this.engine} has no container '${id}'`);
     return container;
   }
 
@@ -235,7 +251,9 @@ export class EngineClient {
     const component =
       components.find((one) => one.Name === name) ??
       components.find((one) => one.Name.toLowerCase().startsWith("oci runtime") && one.Name.includes(name));
-    const said = [component?.Version, component?.Details["Version"]].filter((one) => typeof one === "string").join(" ");
+    const said = [component?.Version, component?.Details["Version"]]
+      .filter((one) => typeof one === "string")
+      .join(" ");
     const version = /\d+\.\d+(?:\.\d+)?(?:-rc[.\d]*)?/.exec(said)?.[0];
     return version === undefined ? name : `${name} ${version}`;
   }
@@ -270,7 +288,10 @@ function parse<T extends z.ZodType>(schema: T, value: unknown, engine: string): 
   if (result.success) return result.data;
   const issue = result.error.issues[0];
   const where = issue?.path.join(".") || "the answer";
-  throw new CinchError("engine-error", `${engine} answered what cinch does not understand: ${where}: ${issue?.message}`);
+  throw new CinchError(
+    "engine-error",
+    `${engine} answered what cinch does not understand: ${where}: ${issue?.message}`,
+  );
 }
 
 /** API versions are two numbers. */

@@ -49,8 +49,6 @@ export class ApiSocket {
     return new Promise((resolve, reject) => {
       const request = this.#open(call, {}, reject);
       request.once("response", (answer) => {
-        // Only before the first byte: the body of a wait comes when the container ends.
-        if (call.waits === true) request.setTimeout(0);
         if ((answer.statusCode ?? 500) < 400) resolve(answer);
         else this.#failure(call, answer).then(reject, reject);
       });
@@ -70,7 +68,13 @@ export class ApiSocket {
         resolve(socket);
       });
       request.once("response", (answer) => {
-        this.#failure(call, answer).then(reject, reject);
+        if ((answer.statusCode ?? 500) >= 400) {
+          this.#failure(call, answer).then(reject, reject);
+          return;
+        }
+        answer.destroy();
+        const said = `${this.engine} did not open a stream for ${call.path} (status ${answer.statusCode})`;
+        reject(new CinchError("engine-error", said, { hint: "is there a proxy before its socket?" }));
       });
     });
   }
@@ -156,7 +160,12 @@ function hintFor(engine: string, code: string): string {
 function daemonMessage(text: string): string | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    if (typeof value === "object" && value !== null && "message" in value && typeof value.message === "string") {
+    if (
+      typeof value === "object" &&
+      value !== null &&
+      "message" in value &&
+      typeof value.message === "string"
+    ) {
       return value.message.slice(0, MAX_MESSAGE);
     }
   } catch {

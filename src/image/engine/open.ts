@@ -41,9 +41,13 @@ function dockerSocket(env: NodeJS.ProcessEnv): string {
 
 function socketOf(address: string, variable: string, engine: string): string {
   if (address.startsWith("unix://")) return address.slice("unix://".length);
-  throw new NotSupportedError(engine, `${variable} is ${address}, but cinch works with an engine on this machine`, {
-    hint: `${variable}=unix:///var/run/docker.sock, for example; run cinch on the machine that runs the containers`,
-  });
+  throw new NotSupportedError(
+    engine,
+    `${variable} is ${address}, but cinch works with an engine on this machine`,
+    {
+      hint: `${variable}=unix:///var/run/docker.sock, for example; run cinch on the machine that runs the containers`,
+    },
+  );
 }
 
 /** A service that runs already, else one of our own. */
@@ -120,7 +124,10 @@ async function connectToOwn(child: ChildProcess, socket: string, said: () => str
       });
     }
     if (child.exitCode !== null || child.signalCode !== null) {
-      throw new CinchError("engine-error", `podman system service ended: ${said().trim() || "without a word"}`);
+      throw new CinchError(
+        "engine-error",
+        `podman system service ended: ${said().trim() || "without a word"}`,
+      );
     }
     if (existsSync(socket)) {
       try {
@@ -132,7 +139,10 @@ async function connectToOwn(child: ChildProcess, socket: string, said: () => str
     }
     await sleep(20);
   }
-  throw new CinchError("engine-error", `podman's service did not answer within ${START_MS / 1000} s: ${said().trim()}`);
+  throw new CinchError(
+    "engine-error",
+    `podman's service did not answer within ${START_MS / 1000} s: ${said().trim()}`,
+  );
 }
 
 /** SIGTERM, and SIGKILL when that is not heard. */
