@@ -1,9 +1,13 @@
+import { cliSchemas } from "../../src/cli/documents.ts";
 import { FORMATS } from "../../src/cli/formats.ts";
 import { type CommandHelp, commandHelps } from "../../src/cli/help.ts";
 import { USAGES, buildTree } from "../../src/cli/tree.ts";
 import type { Generated } from "./generated.ts";
 
-/** docs/cli.md, made from the command tree: what `--help` says, and what holds for every command. */
+/**
+ * docs/cli.md, made from the command tree: what `--help` says, and what holds for every command; and the schemas of the
+ * documents that only commands give.
+ */
 export function generateCliDocs(): Generated[] {
   const commands = commandHelps(buildTree("0.0.0"), USAGES);
   const content = [
@@ -13,7 +17,11 @@ export function generateCliDocs(): Generated[] {
     `\n${COMMON}`,
     ...commands.map(section),
   ].join("\n");
-  return [{ path: "docs/cli.md", content }];
+  const schemas = Object.entries(cliSchemas()).map(([name, schema]) => ({
+    path: `schemas/${name}`,
+    content: `${JSON.stringify(schema, null, 2)}\n`,
+  }));
+  return [{ path: "docs/cli.md", content }, ...schemas];
 }
 
 const COMMON = `## What holds for every command
@@ -44,13 +52,25 @@ command line wins over the environment, and the environment over \`cinch.yaml\`.
 `;
 
 function section({ name, brief, usage, description, arguments: places, groups }: CommandHelp): string {
-  const lines = [`## cinch ${name}\n`, `${brief}.\n`, "```text", ...usage.map((text) => `cinch ${name} ${text}`.trimEnd()), "```\n"];
+  const lines = [
+    `## cinch ${name}\n`,
+    `${brief}.\n`,
+    "```text",
+    ...usage.map((text) => `cinch ${name} ${text}`.trimEnd()),
+    "```\n",
+  ];
   if (description !== "") lines.push(`${description}\n`);
   const formats: Readonly<Record<string, readonly string[]>> = FORMATS;
   const known = formats[name];
-  if (known !== undefined) lines.push(`Formats of \`-o\`: ${known.map((format) => `\`${format}\``).join(", ")}.\n`);
+  if (known !== undefined)
+    lines.push(`Formats of \`-o\`: ${known.map((format) => `\`${format}\``).join(", ")}.\n`);
   if (places.length > 0) {
-    lines.push("| argument | |", "| --- | --- |", ...places.map(({ name: place, brief: text }) => `| \`${place}\` | ${cell(text)} |`), "");
+    lines.push(
+      "| argument | |",
+      "| --- | --- |",
+      ...places.map(({ name: place, brief: text }) => `| \`${place}\` | ${cell(text)} |`),
+      "",
+    );
   }
   for (const { title, options } of groups) {
     lines.push(

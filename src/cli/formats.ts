@@ -1,0 +1,17 @@
+/**
+ * The formats of `-o`, by command. They stand here, not in the rooms that make them, so that help and completion
+ * answer without loading those rooms.
+ */
+export const EMIT_FORMATS = ["seccomp", "docker", "oci"] as const;
+export type EmitFormat = (typeof EMIT_FORMATS)[number];
+
+export const FORMATS = {
+  json: ["json"],
+  none: [],
+  record: ["json", "recording"],
+  derive: ["profile", "evidence", "json"],
+  merge: ["json", "yaml"],
+  emit: EMIT_FORMATS,
+  verify: ["json", "verdict"],
+  profile: ["profile", "evidence", "recording", "verdict", "json", ...EMIT_FORMATS],
+} as const;
