@@ -4,20 +4,25 @@
 import { appendFile, mkdir, readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 const port = Number(process.env.PORT ?? 8080);
-const folder = process.env.DATA ?? join(import.meta.dirname ?? ".", "data");
+const folder = process.env.DATA ?? fileURLToPath(new URL("data", import.meta.url));
 const book = join(folder, "entries.jsonl");
-const MAX_ENTRY = 2_000;
+const MAX_FORM_BYTES = 4096;
 
-await mkdir(folder, { recursive: true });
+class Refusal extends Error {
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
 
-const escape = (text) =>
-  text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+const escape = (text) => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 
-async function entries() {
+async function readEntries() {
   try {
-    const lines = (await readFile(book, "utf8")).trimEnd().split("\n");
+    const lines = (await readFile(book, "utf8")).split("\n");
     return lines.filter(Boolean).map((line) => JSON.parse(line));
   } catch (error) {
     if (error.code === "ENOENT") return [];
@@ -25,56 +30,81 @@ async function entries() {
   }
 }
 
-function page(list) {
-  const items = list
-    .slice()
+function page(entries) {
+  const items = entries
     .reverse()
-    .map(({ name, text, at }) => `<li><b>${escape(name)}</b> <time>${escape(at)}</time><p>${escape(text)}</p></li>`);
-  return `<!doctype html><html lang="en"><meta charset="utf-8"><title>Guestbook</title>
+    .map(
+      ({ name, text, at }) =>
+        `<li><b>${escape(name)}</b> <time datetime="${escape(at)}">${escape(at.slice(0, 10))}</time><p>${escape(text)}</p></li>`,
+    );
+  return `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>Guestbook</title>
 <h1>Guestbook</h1>
-<form method="post" action="/entries"><input name="name" aria-label="Name" required>
-<textarea name="text" aria-label="Text" required></textarea><button>Sign</button></form>
-<ul>${items.join("\n")}</ul></html>`;
+<form method="post" action="/entries">
+  <label>Name <input name="name" required></label>
+  <label>Text <textarea name="text" required></textarea></label>
+  <button>Sign</button>
+</form>
+<ul>
+${items.join("\n")}
+</ul>
+</html>
+`;
 }
 
-async function body(request) {
-  let text = "";
-  for await (const chunk of request) {
-    text += chunk;
-    if (text.length > MAX_ENTRY) throw Object.assign(new Error("too long"), { status: 413 });
+async function readForm(request) {
+  const chunks = [];
+  let size = 0;
+  // The connection is kept until the answer is out, also when the rest of the form is not wanted.
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+    size += chunk.length;
+    if (size > MAX_FORM_BYTES) throw new Refusal(413, `at most ${MAX_FORM_BYTES} bytes, please`);
+    chunks.push(chunk);
   }
-  return new URLSearchParams(text);
+  return new URLSearchParams(Buffer.concat(chunks).toString("utf8"));
 }
 
 async function answer(request, response) {
   const { pathname } = new URL(request.url, "http://guestbook");
-  if (request.method === "GET" && pathname === "/health") return response.end("ok\n");
-  if (request.method === "GET" && pathname === "/") {
-    response.setHeader("content-type", "text/html; charset=utf-8");
-    return response.end(page(await entries()));
+  switch (`${request.method} ${pathname}`) {
+    case "GET /health":
+      response.end("ok\n");
+      return;
+    case "GET /":
+      response.setHeader("content-type", "text/html; charset=utf-8");
+      response.end(page(await readEntries()));
+      return;
+    case "POST /entries": {
+      const form = await readForm(request);
+      const [name, text] = [form.get("name")?.trim(), form.get("text")?.trim()];
+      if (!name || !text) throw new Refusal(400, "name and text, please");
+      await appendFile(book, `${JSON.stringify({ name, text, at: new Date().toISOString() })}\n`);
+      response.writeHead(303, { location: "/" }).end();
+      return;
+    }
+    default:
+      throw new Refusal(404, "no such page");
   }
-  if (request.method === "POST" && pathname === "/entries") {
-    const form = await body(request);
-    const entry = { name: form.get("name") ?? "", text: form.get("text") ?? "", at: new Date().toISOString() };
-    if (entry.name === "" || entry.text === "") throw Object.assign(new Error("name and text, please"), { status: 400 });
-    await appendFile(book, `${JSON.stringify(entry)}\n`);
-    response.writeHead(303, { location: "/" });
-    return response.end();
-  }
-  throw Object.assign(new Error("no such page"), { status: 404 });
 }
 
 const server = createServer((request, response) => {
   answer(request, response).catch((error) => {
-    response.statusCode = error.status ?? 500;
-    response.end(`${error.message}\n`);
+    if (!(error instanceof Refusal)) console.error(error);
+    response.writeHead(error.status ?? 500, { connection: "close" });
+    response.end(error instanceof Refusal ? `${error.message}\n` : "something went wrong\n");
   });
 });
+
 server.on("error", (error) => {
-  console.error(`guestbook: ${error.message}; another port: PORT=8081 node server.js`);
+  console.error(
+    error.code === "EADDRINUSE"
+      ? `guestbook: port ${port} is taken; another one: PORT=8081 node server.js`
+      : `guestbook: ${error.message}`,
+  );
   process.exit(1);
 });
-server.listen(port, "127.0.0.1", () => console.log(`guestbook: http://127.0.0.1:${port}/`));
 
 for (const signal of ["SIGTERM", "SIGINT"]) {
   process.on(signal, () => {
@@ -82,3 +112,8 @@ for (const signal of ["SIGTERM", "SIGINT"]) {
     server.closeAllConnections();
   });
 }
+
+await mkdir(folder, { recursive: true });
+server.listen(port, "127.0.0.1", () => {
+  console.log(`guestbook: http://127.0.0.1:${server.address().port}/`);
+});

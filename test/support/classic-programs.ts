@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import type { ClassicInstruction, SeccompData } from "../../src/bpf/classic/index.ts";
+import type { ClassicInstruction, SeccompData } from "../../src/bpf/index.ts";
 
 /**
  * Random classic BPF programs and system calls to run them on: for the interpreter by itself (src/bpf/classic) and
