@@ -8,8 +8,6 @@ export type SyscallArg = number | bigint | Buffer;
 export interface Libc {
   /** syscall(2): the result, or -1 with `errno()` set. Buffers are passed by address and must outlive the kernel's use. */
   syscall(nr: number, ...args: SyscallArg[]): number;
-  /** Like `syscall`, on a thread of the pool: for calls that block. Rejects never; gives result and errno. */
-  syscallAsync(nr: number, ...args: SyscallArg[]): Promise<number>;
   mmap(length: number, protection: number, flags: number, fd: number, offset: number): bigint;
   munmap(address: bigint, length: number): void;
   /** errno of the last call on this thread: read it right after the call. */
@@ -51,7 +49,7 @@ function load(): Libc {
   const call = process_.func("long syscall(long, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t)");
   const mmap = process_.func("void *mmap(void *, size_t, int, int, int, int64_t)");
   const munmap = process_.func("int munmap(int64_t, size_t)");
-  const address = (buffer: Buffer): bigint => BigInt(koffi.address(buffer) as bigint | number);
+  const address = (buffer: Buffer): bigint => BigInt(koffi.address(buffer));
   const words = (args: SyscallArg[]): (number | bigint)[] => {
     const out: (number | bigint)[] = [0, 0, 0, 0, 0, 0];
     for (const [i, arg] of args.entries()) out[i] = Buffer.isBuffer(arg) ? address(arg) : arg;
@@ -59,20 +57,13 @@ function load(): Libc {
   };
   return {
     syscall: (nr, ...args) => Number(call(nr, ...words(args))),
-    syscallAsync: (nr, ...args) =>
-      new Promise((resolve, reject) => {
-        call.async(nr, ...words(args), (error: unknown, result: number | bigint) => {
-          if (error) reject(error as Error);
-          else resolve(Number(result));
-        });
-      }),
     mmap: (length, protection, flags, fd, offset) => {
-      const result = BigInt(mmap(null, length, protection, flags, fd, offset) as bigint);
+      const result = BigInt(mmap(null, length, protection, flags, fd, offset));
       return BigInt.asIntN(64, result);
     },
     munmap: (at, length) => void munmap(at, length),
-    errno: () => koffi.errno() as number,
-    view: (at, length) => koffi.view(at, length) as ArrayBuffer,
+    errno: () => koffi.errno(),
+    view: (at, length) => koffi.view(at, length),
     address,
   };
 }

@@ -28,14 +28,7 @@ export const always: readonly { names: readonly string[]; reason: string }[] = [
     reason: "C libraries seed allocators and hash tables by it, and from Linux 6.11 the vDSO hides it",
   },
   {
-    names: [
-      "set_tid_address",
-      "set_robust_list",
-      "get_robust_list",
-      "rseq",
-      "arch_prctl",
-      "set_thread_area",
-    ],
+    names: ["set_tid_address", "set_robust_list", "get_robust_list", "rseq", "arch_prctl", "set_thread_area"],
     reason: "how C libraries set up a process and its threads, differently with each version",
   },
   {
@@ -63,6 +56,7 @@ export const always: readonly { names: readonly string[]; reason: string }[] = [
       "write",
       "writev",
     ],
-    reason: "how a program ends by abort(): a message, a signal to itself; denied, a crash would look like a hang",
+    reason:
+      "how a program ends by abort(): a message, a signal to itself; denied, a crash would look like a hang",
   },
 ];

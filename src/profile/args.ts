@@ -1,10 +1,4 @@
-import {
-  constantName,
-  constants,
-  flagNames,
-  socketDomainName,
-  socketTypeName,
-} from "../linux/index.ts";
+import { constantName, constants, flagNames, socketDomainName, socketTypeName } from "../linux/index.ts";
 import { canonicalJson } from "./canonical.ts";
 import type { ArgTest, ArgValues, SyscallGrant } from "./model.ts";
 
@@ -69,13 +63,21 @@ const ARGUMENTS: Readonly<Record<string, readonly Argument[]>> = {
  * Whether one row of recorded values passes a grant's limits: undefined if the limits look at arguments that were not
  * recorded.
  */
-export function passes(grant: SyscallGrant, names: readonly string[], row: readonly number[]): boolean | undefined {
+export function passes(
+  grant: SyscallGrant,
+  names: readonly string[],
+  row: readonly number[],
+): boolean | undefined {
   const known = new Map<number, number>();
   for (const argument of ARGUMENTS[grant.name] ?? []) {
     const value = row[names.indexOf(argument.name)];
     if (value !== undefined) known.set(argument.index, value);
   }
-  if (grant.args.some((tests) => tests.every(({ index, ...test }) => known.has(index) && holds(test, known.get(index)!)))) {
+  if (
+    grant.args.some((tests) =>
+      tests.every(({ index, ...test }) => known.has(index) && holds(test, known.get(index)!)),
+    )
+  ) {
     return true;
   }
   return grant.args.flat().every(({ index }) => known.has(index)) ? false : undefined;
@@ -109,7 +111,9 @@ function holds({ op, value, mask }: Omit<ArgTest, "index">, given: number): bool
 
 /** The same limits in one form: tests of a row in order, rows in order, each once. */
 export function canonicalArgs(args: readonly (readonly ArgTest[])[]): ArgTest[][] {
-  const rows = args.map((tests) => sortedBy([...new Map(tests.map((test) => [canonicalJson(test), test])).values()], compareTests));
+  const rows = args.map((tests) =>
+    sortedBy([...new Map(tests.map((test) => [canonicalJson(test), test])).values()], compareTests),
+  );
   const once = new Map(rows.map((tests) => [canonicalJson(tests), tests]));
   return sortedBy([...once.values()], (a, b) => {
     for (let i = 0; i < Math.min(a.length, b.length); i += 1) {
@@ -151,12 +155,18 @@ function describeTest(call: string, { index, op, value, mask }: ArgTest, row: re
   const shown = showProtocol(call, index, value, row) ?? argument?.show?.(value) ?? numeral(value);
   if (op === "eq") return `${name} ${shown}`;
   if (op !== "masked-eq") return `${name} ${WORDS[op]} ${shown}`;
-  if (mask === NAMESPACE_FLAGS) return value === 0 ? "no new namespaces" : `new namespaces by ${flags(value) ?? numeral(value)}`;
+  if (mask === NAMESPACE_FLAGS)
+    return value === 0 ? "no new namespaces" : `new namespaces by ${flags(value) ?? numeral(value)}`;
   return `${name} & ${numeral(mask ?? 0)} = ${numeral(value)}`;
 }
 
 /** A protocol's name depends on the domain that stands beside it. */
-function showProtocol(call: string, index: number, value: number, row: readonly ArgTest[]): string | undefined {
+function showProtocol(
+  call: string,
+  index: number,
+  value: number,
+  row: readonly ArgTest[],
+): string | undefined {
   if (call !== "socket" || index !== 2) return undefined;
   const domain = row.find((test) => test.index === 0 && test.op === "eq")?.value;
   return domain === constants.AF.AF_NETLINK ? constantName("netlink", value) : constantName("ipproto", value);

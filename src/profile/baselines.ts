@@ -55,10 +55,7 @@ const RUNC_OLDER = part(
   "faccessat getegid geteuid getgid getgroups getuid lstat readlinkat setresgid setresuid stat",
 );
 
-const CRUN_LAST = part(
-  "strace: crun 1.8.1 on Linux 6.18, run and create",
-  "close execve",
-);
+const CRUN_LAST = part("strace: crun 1.8.1 on Linux 6.18, run and create", "close execve");
 
 const CRUN_EARLY = part(
   "strace: crun 1.8.1 on Linux 6.18, run and create; it waits for `start`, changes user and drops capabilities under the filter",
@@ -77,7 +74,7 @@ const CRUN_ERRORS = part(
 
 const LOCAL = part(
   "src/kernel/launch: the filter is its last step but execve; a failure is written, and ends it",
-  "execve exit_group write",
+  "execve exit_group read write",
 );
 
 export const baselines: readonly Baseline[] = [

@@ -140,7 +140,10 @@ const TEXTS: Readonly<Record<string, readonly [purpose: string, exposes: string]
     "The kernel's compatibility entry points, which are tested less than the native ones.",
   ],
   read: ["What is read", "Its content."],
-  write: ["What is changed", "Changing it: what else reads or runs it can be led astray, and it outlives the container."],
+  write: [
+    "What is changed",
+    "Changing it: what else reads or runs it can be led astray, and it outlives the container.",
+  ],
   execute: ["A program that is run", "Starting it with arguments of the attacker's choice."],
   tmpfs: ["A place for files of one run", "Room to put files, which are gone with the container."],
   socket: ["A kind of socket that is opened", "The kernel's code for that kind of socket."],

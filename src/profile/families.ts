@@ -71,7 +71,11 @@ export const families: readonly Family[] = [
   family("signalfd", "signalfd signalfd4", "the older form takes no flags"),
   family("inotify", "inotify_init inotify_init1", "the older form takes no flags"),
   family("rename", "rename renameat renameat2", "C libraries use the oldest form that can say what is asked"),
-  family("unlink", "unlink unlinkat rmdir", "architectures without unlink and rmdir have unlinkat, which does both"),
+  family(
+    "unlink",
+    "unlink unlinkat rmdir",
+    "architectures without unlink and rmdir have unlinkat, which does both",
+  ),
   family("mkdir", "mkdir mkdirat", "architectures without mkdir have mkdirat"),
   family("link", "link linkat", "architectures without link have linkat"),
   family("symlink", "symlink symlinkat", "architectures without symlink have symlinkat"),
@@ -93,8 +97,16 @@ export const families: readonly Family[] = [
     "utime utimes futimesat utimensat utimensat_time64",
     "times of a file, in four generations of calls",
   ),
-  family("read", "read readv pread64 preadv preadv2", "stdio and runtimes take one or the other by how much they have buffered"),
-  family("write", "write writev pwrite64 pwritev pwritev2", "stdio and runtimes take one or the other by how much they have buffered"),
+  family(
+    "read",
+    "read readv pread64 preadv preadv2",
+    "stdio and runtimes take one or the other by how much they have buffered",
+  ),
+  family(
+    "write",
+    "write writev pwrite64 pwritev pwritev2",
+    "stdio and runtimes take one or the other by how much they have buffered",
+  ),
   family("lseek", "lseek _llseek", "the 32-bit form with 64-bit offsets"),
   family("truncate", "truncate truncate64", "the 32-bit form with 64-bit lengths"),
   family("ftruncate", "ftruncate ftruncate64", "the 32-bit form with 64-bit lengths"),
@@ -125,7 +137,11 @@ export const families: readonly Family[] = [
   family("sched-interval", "sched_rr_get_interval sched_rr_get_interval_time64", TIME64),
   family("mq-send", "mq_timedsend mq_timedsend_time64", TIME64),
   family("mq-receive", "mq_timedreceive mq_timedreceive_time64", TIME64),
-  family("io-events", "io_getevents io_pgetevents io_pgetevents_time64", "libaio moved to the form with a signal mask"),
+  family(
+    "io-events",
+    "io_getevents io_pgetevents io_pgetevents_time64",
+    "libaio moved to the form with a signal mask",
+  ),
   family(
     "rlimit",
     "getrlimit setrlimit ugetrlimit prlimit64",
@@ -163,7 +179,7 @@ export const families: readonly Family[] = [
     "C libraries move to the split calls as kernels have them",
     "futex_waitv",
   ),
-    family(
+  family(
     "time",
     "clock_gettime clock_gettime64 gettimeofday time ftime clock_getres clock_getres_time64",
     "hidden by the vDSO where it works, real calls where it does not",

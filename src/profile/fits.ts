@@ -78,7 +78,8 @@ function fitSockets(missing: Map<GrantName, string>, profile: Profile, { sockets
     const kind = socketName(socket);
     if (kind !== undefined && !kinds.has(kind)) missing.set(`socket:${kind}`, did);
     const listen = listenAddress(socket);
-    if (listen !== undefined && !profile.network.listen.includes(listen)) missing.set(`listen:${listen}`, did);
+    if (listen !== undefined && !profile.network.listen.includes(listen))
+      missing.set(`listen:${listen}`, did);
     const connect = connectAddress(socket);
     if (connect !== undefined && !profile.network.connect.includes(connect))
       missing.set(`connect:${connect}`, did);

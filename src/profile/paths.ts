@@ -13,7 +13,7 @@ export function withSlash(path: string): string {
 
 /** The folders above a path, nearest first, each with its slash: "/a/b" → "/a/", "/". */
 export function* foldersAbove(path: string): Generator<string> {
-  for (let end = path.length - 1; end > 0; ) {
+  for (let end = path.length - 1; end > 0;) {
     end = path.lastIndexOf("/", end - 1);
     yield path.slice(0, end + 1);
   }

@@ -112,7 +112,10 @@ const argTest = z
     message: "expected a number of 32 bits, which is all that eq and ne look at",
   });
 
-const knownSyscall = syscallName.refine(isSyscall, { error: ({ input }) => noSuchCall(String(input)), abort: true });
+const knownSyscall = syscallName.refine(isSyscall, {
+  error: ({ input }) => noSuchCall(String(input)),
+  abort: true,
+});
 
 const syscallGrant = z.union([
   knownSyscall,
@@ -130,7 +133,8 @@ const knownCapability = capability.refine(
 );
 
 const profilePath = path.refine((one) => isNormal(one.length > 1 ? one.replace(/\/$/, "") : one), {
-  message: "expected an absolute path without . and .. and double slashes; a slash at the end stands for everything below",
+  message:
+    "expected an absolute path without . and .. and double slashes; a slash at the end stands for everything below",
 });
 
 const paths = (description: string) => list(profilePath).default([]).meta({ description });
@@ -148,7 +152,8 @@ export const profileSchema = z.strictObject({
     .min(1)
     .max(3)
     .refine(isMachine, {
-      message: "expected the machine's own architecture first (x86_64 or aarch64), then compatible ones (i386, x32), each once",
+      message:
+        "expected the machine's own architecture first (x86_64 or aarch64), then compatible ones (i386, x32), each once",
     })
     .meta({ description: "Native first." }),
   incomplete: list(text).optional().meta({ description: "What is known to be missing." }),
@@ -163,7 +168,12 @@ export const profileSchema = z.strictObject({
           const call = typeof grant === "string" ? grant : grant.name;
           const known = first.get(call);
           if (known === undefined) first.set(call, i);
-          else context.addIssue({ code: "custom", path: [i], message: `${call} is there twice, first in [${known}]` });
+          else
+            context.addIssue({
+              code: "custom",
+              path: [i],
+              message: `${call} is there twice, first in [${known}]`,
+            });
         });
       }),
   }),
@@ -188,7 +198,9 @@ export const profileSchema = z.strictObject({
 function isMachine([native, ...others]: readonly string[]): boolean {
   const compatible = native === "x86_64" ? ["i386", "x32"] : [];
   const isNative = native === "x86_64" || native === "aarch64" || others.length === 0;
-  return isNative && new Set(others).size === others.length && others.every((one) => compatible.includes(one));
+  return (
+    isNative && new Set(others).size === others.length && others.every((one) => compatible.includes(one))
+  );
 }
 
 function noSuchCall(given: string): string {

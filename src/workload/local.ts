@@ -70,6 +70,7 @@ class Local implements Subject {
     const env: NodeJS.ProcessEnv = { ...process.env, ...target.env, ...this.#given.env };
     for (const text of options.env) env[text.slice(0, text.indexOf("="))] = text.slice(text.indexOf("=") + 1);
     const orphans = new Orphans();
+    const log = new OutputLog();
     let launched: Launched;
     try {
       launched = await launch(argv, {
@@ -81,16 +82,18 @@ class Local implements Subject {
         cwd,
         env,
         stdio,
-        gate: hooks.gate,
+        onOutput: (chunk, stream) => log.write(chunk, stream),
+        ...(hooks.gate === undefined ? {} : { gate: hooks.gate }),
       });
     } catch (error) {
+      await orphans.end();
       orphans.stop();
       if (error instanceof CinchError && error.code === "launch-failed") {
         throw new CinchError("start-failed", error.message, { hint: error.hint, cause: error });
       }
       throw error;
     }
-    const running = new RunningLocal(launched, { cwd, env });
+    const running = new RunningLocal(launched, { log, drained: launched.exited, place: { cwd, env } });
     this.#undo.add(async () => {
       launched.child.kill("SIGKILL");
       await running.wait();
@@ -105,28 +108,33 @@ class Local implements Subject {
   }
 }
 
+interface Parts {
+  log: OutputLog;
+  drained: Promise<unknown>;
+  /** Where commands beside it run. */
+  place: { cwd: string; env: NodeJS.ProcessEnv };
+}
+
 class RunningLocal implements Running {
   readonly engine = "local";
   readonly pid: number;
   readonly root = "/";
   /** A program of this machine does not say beforehand on what it listens. */
   readonly ports: readonly number[] = [];
-  readonly log = new OutputLog();
+  readonly log: OutputLog;
   readonly listener?: number;
-  #place: { cwd: string; env: NodeJS.ProcessEnv };
+  #place: Parts["place"];
   #launched: Launched;
   #exit: Promise<Exit>;
   #ended: Exit | undefined;
 
-  constructor(launched: Launched, place: { cwd: string; env: NodeJS.ProcessEnv }) {
+  constructor(launched: Launched, { log, drained, place }: Parts) {
     const { child } = launched;
     this.#launched = launched;
     this.#place = place;
+    this.log = log;
     this.pid = launched.pid;
     if (launched.listener !== undefined) this.listener = launched.listener;
-    child.stdout?.on("data", (chunk: Buffer) => this.log.write(chunk, "stdout"));
-    child.stderr?.on("data", (chunk: Buffer) => this.log.write(chunk, "stderr"));
-    const drained = once(child, "close").catch(() => {});
     const exited =
       child.exitCode !== null || child.signalCode !== null ? Promise.resolve() : once(child, "exit");
     this.#exit = exited.then(async () => {

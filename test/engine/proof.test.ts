@@ -1,5 +1,6 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { silent } from "../../src/base/index.ts";
 import { dockerConfinement } from "../../src/emit/index.ts";
 import { readProject, resolveTarget } from "../../src/image/index.ts";
@@ -18,6 +19,9 @@ const RUNS = Number(process.env["CINCH_PROOF_RUNS"] ?? 5);
 
 const repository = join(import.meta.dirname, "../..");
 const signal = new AbortController().signal;
+
+const PORTS = "/proc/sys/net/ipv4/ip_unprivileged_port_start";
+const ports = existsSync(PORTS) ? readFileSync(PORTS, "utf8") : "1024";
 
 interface Fitted {
   workload: Workload;
@@ -53,20 +57,21 @@ async function fit(name: "redis" | "nginx"): Promise<Fitted> {
  */
 const ATTACKS = `
 use strict; $| = 1; print "begin\\n";
+my $s = "/tmp\\0" . ("\\0" x 128); # what takes a string or a structure gets this one
 my %try = (
-  mount => sub { syscall(165, "none", "/mnt", "tmpfs", 0, 0) }, umount2 => sub { syscall(166, "/proc", 2) },
-  unshare => sub { syscall(272, 0x10000000) }, setns => sub { syscall(308, 0, 0) }, pivot_root => sub { syscall(155, "/", "/") },
+  mount => sub { syscall(165, $s, $s, $s, 0, 0) }, umount2 => sub { syscall(166, $s, 2) },
+  unshare => sub { syscall(272, 0x10000000) }, setns => sub { syscall(308, 0, 0) }, pivot_root => sub { syscall(155, $s, $s) },
   ptrace => sub { syscall(101, 16, 1, 0, 0) }, process_vm_readv => sub { syscall(310, 1, 0, 0, 0, 0, 0) },
-  keyctl => sub { syscall(250, 0, -3, 1) }, add_key => sub { syscall(248, "user", "x", "y", 1, -3) }, bpf => sub { syscall(321, 5, 0, 0) },
-  init_module => sub { syscall(175, 0, 0, "") }, finit_module => sub { syscall(313, 0, "", 0) }, kexec_load => sub { syscall(246, 0, 0, 0, 0) },
+  keyctl => sub { syscall(250, 0, -3, 1) }, add_key => sub { syscall(248, $s, $s, $s, 1, -3) }, bpf => sub { syscall(321, 5, 0, 0) },
+  init_module => sub { syscall(175, 0, 0, $s) }, finit_module => sub { syscall(313, 0, $s, 0) }, kexec_load => sub { syscall(246, 0, 0, 0, 0) },
   perf_event_open => sub { syscall(298, 0, 0, -1, -1, 0) }, userfaultfd => sub { syscall(323, 0) }, io_uring_setup => sub { syscall(425, 1, 0) },
-  open_by_handle_at => sub { syscall(304, -1, 0, 0) }, reboot => sub { syscall(169, 0, 0, 0, 0) }, swapon => sub { syscall(167, "/x", 0) },
+  open_by_handle_at => sub { syscall(304, -1, 0, 0) }, reboot => sub { syscall(169, 0, 0, 0, 0) }, swapon => sub { syscall(167, $s, 0) },
   packet_socket => sub { syscall(41, 17, 3, 0) }, alg_socket => sub { syscall(41, 38, 5, 0) }, vsock_socket => sub { syscall(41, 40, 1, 0) },
   alg_socket_high_bits => sub { syscall(41, 38 + (1 << 32), 5, 0) },
   clone_newuser => sub { syscall(56, 0x10000000 | 17, 0, 0, 0, 0) }, clone3 => sub { syscall(435, 0, 88) },
-  tiocsti => sub { syscall(16, 0, 0x5412, "x") }, tiocsti_high_bits => sub { syscall(16, 0, 0x5412 + (1 << 32), "x") },
-  sethostname => sub { syscall(170, "x", 1) }, settimeofday => sub { syscall(164, 0, 0) }, acct => sub { syscall(163, 0) },
-  mknod => sub { syscall(133, "/tmp/sda", 0x61b0, 0x800) }, chroot => sub { syscall(161, "/proc") },
+  tiocsti => sub { syscall(16, 0, 0x5412, $s) }, tiocsti_high_bits => sub { syscall(16, 0, 0x5412 + (1 << 32), $s) },
+  sethostname => sub { syscall(170, $s, 1) }, settimeofday => sub { syscall(164, 0, 0) }, acct => sub { syscall(163, 0) },
+  mknod => sub { syscall(133, $s, 0x61b0, 0x800) }, chroot => sub { syscall(161, $s) },
   write_etc => sub { open(my $f, ">", "/etc/passwd.new") ? 0 : -1 }, write_usr => sub { open(my $f, ">", "/usr/bin/x") ? 0 : -1 },
   write_sysrq => sub { open(my $f, ">", "/proc/sysrq-trigger") ? 0 : -1 },
 );
@@ -144,6 +149,10 @@ tier("engine")("the promises of a profile", () => {
   });
 
   describe.for(["redis", "nginx"] as const)("%s", (name) => {
+    // Docker gives a container a network in which every port may be bound; a bundle shares the machine's.
+    beforeAll(() => writeFileSync(PORTS, "0"));
+    afterAll(() => writeFileSync(PORTS, ports));
+
     test.for([
       ["docker", true],
       ["docker", false],

@@ -1,6 +1,14 @@
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -53,16 +61,30 @@ async function run(
   return { ...result, output: running.output() };
 }
 
-/** What is there of ours: containers, mounts, folders, processes. */
+/** What is there of ours: containers, mounts, folders. */
 function leftovers(): string[] {
   return [
     ...docker("ps", "-aq", "--filter", `label=${SESSION_LABEL}`).split("\n"),
     ...readFileSync("/proc/self/mounts", "utf8")
       .split("\n")
-      .filter((line) => /cinch-(bundle|rootfs)/.test(line)),
-    ...readdirSync(tmpdir()).filter((name) => /^cinch-(bundle|seccomp|podman)-/.test(name)),
+      .filter((line) => line.includes(`${tmpdir()}/cinch-`)),
+    // An image's unpacked file system is kept for a moment, for the next run.
+    ...readdirSync(tmpdir()).filter((name) => name.startsWith("cinch-") && !name.startsWith("cinch-rootfs-")),
   ].filter((text) => text !== "");
 }
+
+/** A temporary folder of the tests' own, so that what they leave can be told from what others make at the same time. */
+let place: string;
+const before = process.env["TMPDIR"];
+beforeAll(() => {
+  place = mkdtempSync(join(tmpdir(), "cinch-engine-"));
+  process.env["TMPDIR"] = place;
+});
+afterAll(() => {
+  if (before === undefined) delete process.env["TMPDIR"];
+  else process.env["TMPDIR"] = before;
+  rmSync(place, { recursive: true, force: true });
+});
 
 tier("engine")("targets on engines", () => {
   let busybox: string;
@@ -73,9 +95,9 @@ tier("engine")("targets on engines", () => {
     ensurePackages(["redis-tools"], "/usr/bin/redis-cli");
     busybox = `docker:${await ensureImage("busybox")}`;
     redis = `docker:${await ensureImage("redis")}`;
-    scratch = mkdtempSync(join(tmpdir(), "cinch-engine-"));
+    scratch = join(place, "scratch");
+    mkdirSync(scratch);
   });
-  afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
   test.each(["docker", "runc"] as const)(
     "redis on %s: ready, exercised from both sides, stopped, gone",

@@ -69,5 +69,5 @@ async function call(method: string, path: string, file?: string): Promise<{ stat
   });
   if (file === undefined) asked.end();
   else await pipeline(createReadStream(file), asked);
-  return await answered;
+  return answered;
 }

@@ -7,5 +7,7 @@ export default async function setUp(): Promise<(() => Promise<void>) | undefined
   const daemon = await startDockerd();
   process.env["CINCH_TEST_DOCKER"] = daemon.host;
   process.env["DOCKER_HOST"] = daemon.host;
-  return async () => await daemon[Symbol.asyncDispose]();
+  return async () => {
+    await daemon[Symbol.asyncDispose]();
+  };
 }

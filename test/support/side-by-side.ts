@@ -98,7 +98,7 @@ function readStrace(text: string, mainPid: number): StraceView {
     const call = name ?? resumed!;
     if (!started) {
       // Up to its first execve that worked, the process is our gate.
-      const isStart = Number(pid) === mainPid && call === "execve" && / = 0$/.test(line);
+      const isStart = Number(pid) === mainPid && call === "execve" && line.endsWith(" = 0");
       started = isStart;
       continue;
     }

@@ -34,7 +34,7 @@ const FD_CLOEXEC = 1;
 
 /**
  * The launcher's steps, in the order in which each can still be done: dropping from the bounding set needs
- * CAP_SETPCAP, another user CAP_SETUID; the filter comes last, so that nothing but execve needs to pass it.
+ * CAP_SETPCAP, another user CAP_SETUID; the filter comes last, so that nothing but execve needs to pass it (and read, where somebody supervises it).
  * `filterFlags`: SECCOMP_FILTER_FLAG_* beyond what the confinement asks for.
  */
 export function launchSteps(machine: Machine, confinement: LocalConfinement, filterFlags = 0): Step[] {
@@ -42,7 +42,9 @@ export function launchSteps(machine: Machine, confinement: LocalConfinement, fil
   const steps: Step[] = [
     // The gate: cinch writes a byte once all is ready. If cinch is gone, nothing starts.
     { name: "wait at the gate", nr: nr.read, args: [GATE_FD, "stack", 1], expect: "one" },
-    { name: "close the gate", nr: nr.close, args: [GATE_FD] },
+    confinement.listener === true
+      ? { name: "mark the gate", nr: nr.fcntl, args: [GATE_FD, F_SETFD, FD_CLOEXEC] }
+      : { name: "close the gate", nr: nr.close, args: [GATE_FD] },
     // Descriptors that cinch's own parent left open are none of the program's business. Before Linux 5.9 they stay.
     {
       name: "close what is open",
@@ -95,6 +97,10 @@ export function launchSteps(machine: Machine, confinement: LocalConfinement, fil
       nr: nr.seccomp,
       args: [SECCOMP_SET_MODE_FILTER, flags, { data: Buffer.from(filter) }],
     });
+  }
+  if (filter !== undefined && confinement.listener === true) {
+    // The listener goes with execve: cinch writes a second byte once it has it.
+    steps.push({ name: "wait for the supervisor", nr: nr.read, args: [GATE_FD, "stack", 1], expect: "one" });
   }
   steps.push({ name: "execute the program", nr: nr.execve, args: ["program", "arguments", "environment"] });
   return steps;

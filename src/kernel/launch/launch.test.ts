@@ -16,11 +16,8 @@ async function run(
   argv: string[],
   confinement: LocalConfinement = {},
 ): Promise<{ code: number | null; output: string }> {
-  const launched = await launch(argv, { confinement });
   let output = "";
-  for (const stream of [launched.child.stdout!, launched.child.stderr!]) {
-    stream.setEncoding("utf8").on("data", (text: string) => (output += text));
-  }
+  const launched = await launch(argv, { confinement, onOutput: (chunk) => (output += String(chunk)) });
   const { code } = await launched.exited;
   return { code, output };
 }
@@ -46,11 +43,11 @@ describe.skipIf(!isLinux)("a program is started by the launcher", () => {
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   test("with its arguments, environment and name as they were given", async () => {
+    let output = "";
     const launched = await launch(["sh", "-c", 'echo "$0 $1 $WHO"', "zero", "a b"], {
       env: { PATH: "/bin:/usr/bin", WHO: "me" },
+      onOutput: (chunk) => (output += String(chunk)),
     });
-    let output = "";
-    launched.child.stdout!.on("data", (text: Buffer) => (output += String(text)));
     expect(await launched.exited).toEqual({ code: 0, signal: null });
     expect(output).toBe("zero a b me\n");
   });

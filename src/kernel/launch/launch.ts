@@ -18,6 +18,8 @@ export interface LaunchOptions {
   env?: NodeJS.ProcessEnv;
   /** Standard input, output and error (default: nothing, and pipes). */
   stdio?: "inherit" | "capture";
+  /** With "capture": what the program writes, as it comes. Nothing that it wrote is lost, however short it lives. */
+  onOutput?: (chunk: Buffer, stream: "stdout" | "stderr") => void;
   /** Runs while the process waits before its first step; what it throws ends the process. */
   gate?: (pid: number) => Promise<void> | void;
 }
@@ -74,6 +76,9 @@ export async function launch(argv: readonly string[], options: LaunchOptions = {
       stdio,
       argv0: argv[0],
     });
+    // At once: Node throws away what nobody reads when a process ends.
+    child.stdout?.on("data", (chunk: Buffer) => options.onOutput?.(chunk, "stdout"));
+    child.stderr?.on("data", (chunk: Buffer) => options.onOutput?.(chunk, "stderr"));
     await once(child, "spawn");
   } catch (error) {
     if (error instanceof CinchError) throw error;
@@ -94,9 +99,10 @@ export async function launch(argv: readonly string[], options: LaunchOptions = {
   const outcome = readStatus(status);
   try {
     await options.gate?.(pid);
-    gate.end("\n");
+    gate.write("\n");
     const listener = confinement.listener === true ? await takeListener(pid, outcome) : undefined;
-    // A notification filter holds the launcher at execve until somebody answers: the caller, who has the listener now.
+    gate.end("\n");
+    // Where calls are handed to a supervisor, execve may wait for one: the caller, who has the listener now.
     if (listener === undefined) await checkStatus(outcome, steps, argv[0]!, program);
     return {
       pid,
@@ -195,7 +201,7 @@ async function checkStatus(
   });
 }
 
-/** The listener is the only descriptor of its kind in the launcher, which waits at execve for us. */
+/** The listener is the only descriptor of its kind in the launcher, which waits at its gate for us. */
 async function takeListener(pid: number, outcome: Promise<Buffer>): Promise<number> {
   let over = false;
   void outcome.then(() => (over = true));

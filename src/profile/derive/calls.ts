@@ -53,16 +53,12 @@ function leftOutReason(
       return "the container runtime made it, which starts under Docker's default profile without";
     }
   }
-  if (!isSyscall(call.name)) return `Linux ${tables.kernel} has no call of this number that a profile could name`;
+  if (!isSyscall(call.name))
+    return `Linux ${tables.kernel} has no call of this number that a profile could name`;
   return LEFT_OUT[call.name]?.reason;
 }
 
-function evidenceOf(
-  phase: RecordedPhase,
-  call: RecordedSyscall,
-  run: string,
-  isDefault: boolean,
-): Evidence {
+function evidenceOf(phase: RecordedPhase, call: RecordedSyscall, run: string, isDefault: boolean): Evidence {
   if (call.assumed === true) {
     return { kind: "assumed", run, reason: "a hot call, which the recorder lets through unseen" };
   }

@@ -140,7 +140,11 @@ function grantCapabilities(collector: Collector, recording: Recording, run: stri
     const evidence = { kind: "recorded", run, phase: "app", ...(detail && { detail }) } as const;
     if (granted) collector.grant(`capability:${name}`, evidence);
     else
-      collector.leaveOut(`capability:${name}`, "it was asked for and refused, and the program went on", evidence);
+      collector.leaveOut(
+        `capability:${name}`,
+        "it was asked for and refused, and the program went on",
+        evidence,
+      );
   }
 }
 
@@ -160,7 +164,8 @@ function grantNetwork(collector: Collector, recording: Recording, run: string): 
 
 function grantPrivileges(collector: Collector, { notes }: Recording, run: string): void {
   for (const { code, text } of notes) {
-    if (code === "setuid-exec") collector.grant("new-privileges", { kind: "recorded", run, phase: "app", detail: text });
+    if (code === "setuid-exec")
+      collector.grant("new-privileges", { kind: "recorded", run, phase: "app", detail: text });
   }
 }
 

@@ -68,7 +68,8 @@ function filesOf(recording: Recording): RecordedFile[] {
 }
 
 function asCreated(file: RecordedFile): RecordedFile {
-  if (!TMPFILE.test(file.path) || !file.access.includes("write") || file.access.includes("create")) return file;
+  if (!TMPFILE.test(file.path) || !file.access.includes("write") || file.access.includes("create"))
+    return file;
   return { ...file, access: [...file.access, "create"] };
 }
 

@@ -6,15 +6,21 @@ import type { GrantName } from "../model.ts";
  */
 export const LEFT_OUT: Readonly<Record<string, { reason: string; instead?: string }>> = {
   clone3: {
-    reason: "its flags lie behind a pointer, where no filter sees them; C libraries fall back to clone on ENOSYS",
+    reason:
+      "its flags lie behind a pointer, where no filter sees them; C libraries fall back to clone on ENOSYS",
     instead: "clone",
   },
   openat2: {
-    reason: "its flags lie behind a pointer, where no filter sees them; programs fall back to openat on ENOSYS",
+    reason:
+      "its flags lie behind a pointer, where no filter sees them; programs fall back to openat on ENOSYS",
     instead: "openat",
   },
-  io_uring_setup: { reason: "what is done through io_uring is seen by no filter; most programs fall back on ENOSYS" },
-  io_uring_enter: { reason: "what is done through io_uring is seen by no filter; most programs fall back on ENOSYS" },
+  io_uring_setup: {
+    reason: "what is done through io_uring is seen by no filter; most programs fall back on ENOSYS",
+  },
+  io_uring_enter: {
+    reason: "what is done through io_uring is seen by no filter; most programs fall back on ENOSYS",
+  },
   io_uring_register: {
     reason: "what is done through io_uring is seen by no filter; most programs fall back on ENOSYS",
   },

@@ -13,7 +13,18 @@ const MAX_FOLDERS = 7;
 const SYSTEM = /^\/(usr|lib|lib32|lib64|libx32|bin|sbin|proc|sys|dev)\//;
 
 /** Folders at the top that belong to many: not read as a whole because several of their folders are. */
-const SHARED = new Set(["/", "/etc/", "/home/", "/media/", "/mnt/", "/opt/", "/root/", "/run/", "/srv/", "/var/"]);
+const SHARED = new Set([
+  "/",
+  "/etc/",
+  "/home/",
+  "/media/",
+  "/mnt/",
+  "/opt/",
+  "/root/",
+  "/run/",
+  "/srv/",
+  "/var/",
+]);
 
 interface Folder {
   files: string[];

@@ -25,7 +25,8 @@ function emptyAtStart(folder: string, inside: readonly UsedFile[]): string[] {
   const written = inside.filter(isWritten);
   if (written.length === 0) return [];
   const before = foldersBefore(folder, inside);
-  const nearest = (path: string): string => foldersAbove(path).find((above) => above === folder || before.has(above))!;
+  const nearest = (path: string): string =>
+    foldersAbove(path).find((above) => above === folder || before.has(above))!;
   const direct = written.some(({ path }) => nearest(path) === folder);
   if (!inside.some(isNeeded)) {
     // Where nothing is written at the top, it can stay what it is, with all that lies there.

@@ -38,7 +38,9 @@ export function mergeProfiles(...profiles: Profile[]): Profile {
 }
 
 /** Calls that one of the lists allows: without limits where one has none, else where one of the limits holds. Sorted. */
-export function unionOfCalls(...lists: readonly (readonly (string | SyscallGrant)[])[]): (string | SyscallGrant)[] {
+export function unionOfCalls(
+  ...lists: readonly (readonly (string | SyscallGrant)[])[]
+): (string | SyscallGrant)[] {
   return groupBy(
     lists.flat(),
     (grant) => (typeof grant === "string" ? grant : grant.name),
@@ -65,7 +67,7 @@ function joinFiles(all: readonly Profile["filesystem"][]): Profile["filesystem"]
     [read, write, execute].some((paths) =>
       [...paths].some((path) => isBelow(folder, path) || covers([path], folder)),
     );
-  for (let changed = true; changed; ) {
+  for (let changed = true; changed;) {
     changed = false;
     for (const folder of tmpfs) {
       if (!isNeeded(folder)) continue;

@@ -57,8 +57,9 @@ function joinLosses(all: readonly Recording["lost"][]): Recording["lost"] {
     all.flatMap((lost) => Object.entries(lost)),
     ([kind]) => kind,
   );
-  const joined = [...kinds].sort().map(([kind, same]) => [kind, Math.max(...same.map(([, n]) => n))]);
-  return { strings: 0, ...Object.fromEntries(joined) };
+  const joined: Recording["lost"] = { strings: 0 };
+  for (const [kind, same] of kinds) joined[kind] = Math.max(...same.map(([, n]) => n));
+  return joined;
 }
 
 function joinPhases(same: readonly [RecordedPhase, ...RecordedPhase[]]): RecordedPhase {
