@@ -25,6 +25,11 @@ export {
   combineResults,
   decisionOf,
 } from "./classic/seccomp.ts";
-export { type CompileOptions, type DenyMode, compileSeccomp, compileToInstructions } from "./classic/compile.ts";
+export {
+  type CompileOptions,
+  type DenyMode,
+  compileSeccomp,
+  compileToInstructions,
+} from "./classic/compile.ts";
 export { multiplexers } from "./classic/policy.ts";
 export { type CallInQuestion, decide } from "./classic/decide.ts";

@@ -70,7 +70,9 @@ const explanationSchema = z.strictObject({
     }),
   ),
   groups: z
-    .array(z.strictObject({ name: text, title: text, exposes: text, used: z.array(text), besides: z.array(text) }))
+    .array(
+      z.strictObject({ name: text, title: text, exposes: text, used: z.array(text), besides: z.array(text) }),
+    )
     .meta({ description: "The calls among the grants, by what they do." }),
   leftOut: SCHEMAS.evidence.shape.leftOut,
   summary: z.strictObject({

@@ -49,7 +49,7 @@ function load(): Libc {
   const call = process_.func("long syscall(long, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t)");
   const mmap = process_.func("void *mmap(void *, size_t, int, int, int, int64_t)");
   const munmap = process_.func("int munmap(int64_t, size_t)");
-  const address = (buffer: Buffer): bigint => BigInt(koffi.address(buffer));
+  const address = (buffer: Buffer): bigint => koffi.address(buffer);
   const words = (args: SyscallArg[]): (number | bigint)[] => {
     const out: (number | bigint)[] = [0, 0, 0, 0, 0, 0];
     for (const [i, arg] of args.entries()) out[i] = Buffer.isBuffer(arg) ? address(arg) : arg;
@@ -58,7 +58,7 @@ function load(): Libc {
   return {
     syscall: (nr, ...args) => Number(call(nr, ...words(args))),
     mmap: (length, protection, flags, fd, offset) => {
-      const result = BigInt(mmap(null, length, protection, flags, fd, offset));
+      const result = mmap(null, length, protection, flags, fd, offset) as bigint;
       return BigInt.asIntN(64, result);
     },
     munmap: (at, length) => void munmap(at, length),

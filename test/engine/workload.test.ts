@@ -417,7 +417,7 @@ tier("engine")("targets on engines", () => {
 });
 
 tier("engine")("podman", () => {
-  const before = { ...process.env };
+  const storage = process.env["CONTAINERS_STORAGE_CONF"];
   let folder: string;
   beforeAll(() => {
     ensurePackages(["podman"], "/usr/bin/podman");
@@ -430,14 +430,11 @@ tier("engine")("podman", () => {
     process.env["CONTAINERS_STORAGE_CONF"] = conf;
     execFileSync("podman", ["load", "--input", imageArchive("redis")], { stdio: "ignore" });
   });
-  afterAll(() => {
-    process.env["CONTAINERS_STORAGE_CONF"] = before["CONTAINERS_STORAGE_CONF"] ?? "";
-    const mounts = readFileSync("/proc/self/mounts", "utf8")
-      .split("\n")
-      .map((line) => line.split(" ")[1] ?? "");
-    for (const mount of mounts.filter((path) => path.startsWith(folder)).reverse())
-      execFileSync("umount", ["-l", mount]);
-    rmSync(folder, { recursive: true, force: true });
+  afterAll(async () => {
+    if (storage === undefined) delete process.env["CONTAINERS_STORAGE_CONF"];
+    else process.env["CONTAINERS_STORAGE_CONF"] = storage;
+    // Podman's own clean-up of a container runs a moment longer than the container, and mounts its storage again.
+    await expect.poll(() => removed(folder), { timeout: 30_000, interval: 200 }).toBe(true);
   });
 
   test("redis by a service that is started for it, and gone after it", async () => {
@@ -469,6 +466,20 @@ tier("engine")("podman", () => {
     });
   });
 });
+
+function removed(folder: string): boolean {
+  const mounts = readFileSync("/proc/self/mounts", "utf8")
+    .split("\n")
+    .map((line) => line.split(" ")[1] ?? "")
+    .filter((path) => path.startsWith(folder));
+  for (const mount of mounts.reverse()) spawnSync("umount", ["--lazy", mount]);
+  try {
+    rmSync(folder, { recursive: true, force: true });
+  } catch {
+    return false;
+  }
+  return !existsSync(folder);
+}
 
 function processesNaming(word: string): string[] {
   return readdirSync("/proc").filter((entry) => {

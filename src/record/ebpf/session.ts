@@ -115,6 +115,7 @@ export class EbpfSession implements Disposable {
       }
     }
     if (slot === undefined) return;
+    this.#tracer.releaseNamespaces();
     this.#choose(slot, container.pid > 0 ? `/proc/${container.pid}/root` : undefined);
   }
 

@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync, readlinkSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readFileSync, readdirSync, readlinkSync } from "node:fs";
 import { BpfMap, RingBuffer, TracepointProgram, u32Key } from "../../kernel/index.ts";
 import {
   BITMAPS_BYTES,
@@ -73,6 +73,8 @@ export class Tracer implements Disposable {
   #timer: NodeJS.Timeout | undefined;
   #processes: number;
   #undecoded = 0;
+  /** Descriptors of the namespaces there were. */
+  #held: number[] = [];
 
   /** Loads everything; nothing is traced yet. Throws NotSupportedError, BpfError or VerifierError. */
   constructor(options: TracerOptions) {
@@ -82,6 +84,8 @@ export class Tracer implements Disposable {
     this.hasCapabilities = layout.tracepoints.capable !== undefined;
     this.#processes = processLimit();
     const namespaces = options.scope === "namespaces" ? mountNamespaces() : undefined;
+    this.#held = [...(namespaces?.held.values() ?? [])];
+    this.#stack.defer(() => this.releaseNamespaces());
     const target: Target = { layout, processes: this.#processes, hostNamespace: namespaces?.own };
     const specs = buildSpecs(this.arch);
 
@@ -103,7 +107,7 @@ export class Tracer implements Disposable {
         maxEntries: 65_536,
         lazy: true,
       });
-      for (const inode of namespaces?.all ?? []) known.set(u32Key(inode), u32Key(0));
+      for (const inode of namespaces?.held.keys() ?? []) known.set(u32Key(inode), u32Key(0));
       // A call with a few values of its arguments each: programs with thousands (ioctl) are what overflows, and is said.
       set("args", 32, 65_536);
       set("errnos", 16, 65_536);
@@ -165,6 +169,11 @@ export class Tracer implements Disposable {
         .get(u32Key(namespaceOf(pid)))
         ?.readUInt32LE(0) ?? 0;
     return state & TRACED ? (state >> SLOT_SHIFT) & 31 : undefined;
+  }
+
+  /** Lets go of the namespaces there were, once the container has one of its own: they may now end. */
+  releaseNamespaces(): void {
+    for (const fd of this.#held.splice(0)) closeSync(fd);
   }
 
   /** Empties the ring. */
@@ -298,17 +307,21 @@ function namespaceOf(pid: number | "self"): number {
 
 /**
  * The mount namespaces there are: none of them is of a container that is yet to start. pid 1's, ours, those of daemons
- * with a private /tmp, and of every other container.
+ * with a private /tmp, and of every other container. Each is held open by a descriptor: a namespace that ended would give
+ * its number to the next one, and that may be the container we wait for.
  */
-function mountNamespaces(): { own: number; all: Set<number> } {
-  const all = new Set<number>();
+function mountNamespaces(): { own: number; held: Map<number, number> } {
+  const held = new Map<number, number>();
   for (const name of readdirSync("/proc")) {
     if (!/^\d+$/.test(name)) continue;
     try {
-      all.add(namespaceOf(Number(name)));
+      const fd = openSync(`/proc/${name}/ns/mnt`, "r");
+      const inode = fstatSync(fd).ino;
+      if (held.has(inode)) closeSync(fd);
+      else held.set(inode, fd);
     } catch {
       // It ended meanwhile.
     }
   }
-  return { own: namespaceOf("self"), all };
+  return { own: namespaceOf("self"), held };
 }
