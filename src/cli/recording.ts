@@ -67,8 +67,9 @@ export async function observeJob(
       ? {}
       : {
           exercise: async () => {
-            const running = leftRunning(container.running);
-            problems.push(...(await runWorkload(running, workload, { signal, talk: session.talk })).problems);
+            // It was here before us, so it is left running.
+            const options = { signal, talk: session.talk, leave: true };
+            problems.push(...(await runWorkload(container.running, workload, options)).problems);
           },
         }),
     signal,
@@ -86,23 +87,4 @@ function hintIfEndless(session: Session, endless: boolean): Disposable {
   const text = "nothing exercises it: use it now, and end the recording with Ctrl-C";
   const timer = endless ? setTimeout(() => session.talk.say(text), HINT_AFTER_MS) : undefined;
   return { [Symbol.dispose]: () => clearTimeout(timer) };
-}
-
-/** A target that the workload's end does not end: it was here before us. */
-function leftRunning(running: Running): Running {
-  return {
-    engine: running.engine,
-    pid: running.pid,
-    root: running.root,
-    ...(running.id === undefined ? {} : { id: running.id }),
-    ports: running.ports,
-    log: running.log,
-    addresses: (port) => running.addresses(port),
-    ended: () => running.ended(),
-    wait: () => running.wait(),
-    exec: (argv, options) => running.exec(argv, options),
-    kill: () => Promise.resolve(),
-    stop: () => Promise.resolve({ code: null, signal: null, killed: false }),
-    output: () => running.output(),
-  };
 }

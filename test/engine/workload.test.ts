@@ -11,7 +11,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { silent } from "../../src/base/index.ts";
 import { type Target, resolveTarget } from "../../src/image/index.ts";
 import {
@@ -434,7 +434,7 @@ tier("engine")("podman", () => {
     if (storage === undefined) delete process.env["CONTAINERS_STORAGE_CONF"];
     else process.env["CONTAINERS_STORAGE_CONF"] = storage;
     // Podman's own clean-up of a container runs a moment longer than the container, and mounts its storage again.
-    await expect.poll(() => removed(folder), { timeout: 30_000, interval: 200 }).toBe(true);
+    await vi.waitFor(() => expect(removed(folder)).toBe(true), { timeout: 30_000, interval: 200 });
   });
 
   test("redis by a service that is started for it, and gone after it", async () => {

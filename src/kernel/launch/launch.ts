@@ -75,6 +75,8 @@ export async function launch(argv: readonly string[], options: LaunchOptions = {
       env,
       stdio,
       argv0: argv[0],
+      // In a session of its own, Ctrl-C in our terminal reaches us alone, and we end it as it wants to be ended.
+      detached: options.stdio !== "inherit",
     });
     // At once: Node throws away what nobody reads when a process ends.
     child.stdout?.on("data", (chunk: Buffer) => options.onOutput?.(chunk, "stdout"));
