@@ -113,6 +113,14 @@ await assert.rejects(redis.call("LPUSH", "greeting", "x"), /WRONGTYPE/);
 assert.match(await redis.call("INFO"), /redis_version/);
 assert.equal((await redis.call("CONFIG", "GET", "maxmemory")).length, 2);
 
+// A command that happens to be slow is logged with its client's address; here, every one is.
+const [, slow] = await redis.call("CONFIG", "GET", "slowlog-log-slower-than");
+await redis.call("CONFIG", "SET", "slowlog-log-slower-than", 0);
+await redis.call("PING");
+assert.ok((await redis.call("SLOWLOG", "GET", 1)).length > 0);
+await redis.call("CONFIG", "SET", "slowlog-log-slower-than", slow);
+assert.match(await redis.call("CLIENT", "LIST"), /addr=/);
+
 // Both ways of saving fork a child that writes and renames a file.
 const idle = async () => {
   for (let i = 0; i < 200; i += 1) {

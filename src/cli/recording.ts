@@ -1,13 +1,7 @@
 import { CinchError } from "../base/index.ts";
 import type { Recording } from "../profile/index.ts";
 import { type RecordResult, observeContainer, record } from "../record/index.ts";
-import {
-  type EngineName,
-  type Running,
-  attachToContainer,
-  prepareSubject,
-  runWorkload,
-} from "../workload/index.ts";
+import { type EngineName, attachToContainer, prepareSubject, runWorkload } from "../workload/index.ts";
 import { type Job, isEndless } from "./job.ts";
 import type { Session } from "./session.ts";
 

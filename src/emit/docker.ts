@@ -22,6 +22,7 @@ export interface DockerConfinement {
   warnings: string[];
 }
 
+/** What `docker run` options say of a profile, as a value: for whoever starts containers by the API. */
 export function dockerConfinement(profile: Profile): DockerConfinement {
   const { seccomp, warnings } = seccompFor(profile);
   const writes = planWrites(profile);

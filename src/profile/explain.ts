@@ -79,6 +79,7 @@ export function explain(profile: Profile, evidence?: EvidenceFile, grant?: strin
   };
 }
 
+/** A profile in numbers, next to Docker's default. */
 export function summarize(profile: Profile): ProfileSummary {
   const native = profile.arch[0]!;
   const defaults = defaultCalls(native);

@@ -1,5 +1,28 @@
 /** The model: recordings, profiles and evidence as values; derive, merge, compare, explain. Pure. @module */
-export * from "./model.ts";
+export {
+  type Abi,
+  type ArchName,
+  type ArgTest,
+  type ArgValues,
+  type Denial,
+  type Evidence,
+  type EvidenceFile,
+  type FileAccess,
+  type GrantName,
+  type Note,
+  type PhaseName,
+  type Profile,
+  type RecordedCapability,
+  type RecordedFile,
+  type RecordedPhase,
+  type RecordedSocket,
+  type RecordedSyscall,
+  type Recording,
+  type SocketOp,
+  type SyscallGrant,
+  type Verdict,
+  FILE_ACCESS,
+} from "./model.ts";
 export { always } from "./always.ts";
 export { describeLimits } from "./args.ts";
 export { baselineFor, baselines, type Baseline, type BaselineOptions } from "./baselines.ts";

@@ -54,7 +54,7 @@ test("errors name the place, what was expected and what was found, all at once",
     .replace("isolation: namespace", "isolation: namespace\nextra: 1");
   expect(() => parseProfile(text, "shop.yaml")).toThrow(/shop\.yaml/);
   expect(() => parseProfile(text, "x")).toThrow(
-    /capabilities\[0\]: a capability is written CAP_CHOWN, found "chown"/,
+    /capabilities\[0\]: expected a capability, such as CAP_CHOWN, found "chown"/,
   );
   expect(() => parseProfile(text, "x")).toThrow(/filesystem\.root: .*"read-only".*found "readonly"/);
   expect(() => parseProfile(text, "x")).toThrow(/extra/);

@@ -22,6 +22,7 @@ export function parseDocument(text: string, source: string): Document {
   return check(value, kind as keyof Documents, source);
 }
 
+/** A recording, in JSON or YAML. Throws `bad-document` with everything that is wrong. */
 export function parseRecording(text: string, source: string): Recording {
   return parseKind(text, source, "recording");
 }
@@ -31,10 +32,12 @@ export function parseProfile(text: string, source: string): Profile {
   return parseKind(text, source, "profile");
 }
 
+/** A profile's evidence. Throws `bad-document`. */
 export function parseEvidence(text: string, source: string): EvidenceFile {
   return parseKind(text, source, "evidence");
 }
 
+/** A verdict. Throws `bad-document`. */
 export function parseVerdict(text: string, source: string): Verdict {
   return parseKind(text, source, "verdict");
 }

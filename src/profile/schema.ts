@@ -129,7 +129,7 @@ const syscallGrant = z.union([
 
 const knownCapability = capability.refine(
   (one) => capabilityNumber(one) !== undefined || /^CAP_\d{1,2}$/.test(one),
-  { error: ({ input }) => `expected a capability that Linux ${tables.kernel} has, found ${String(input)}` },
+  { error: () => `expected a capability that Linux ${tables.kernel} has, such as CAP_CHOWN` },
 );
 
 const profilePath = path.refine((one) => isNormal(one.length > 1 ? one.replace(/\/$/, "") : one), {

@@ -201,7 +201,13 @@ export const anyProfile: fc.Arbitrary<Profile> = fc.record(
     target: some("docker:a", "docker:b"),
     arch: fc.boolean().map((more): Profile["arch"] => (more ? ["x86_64", "i386"] : ["x86_64"])),
     incomplete: listOf(some("one reason.", "another")),
-    syscalls: fc.record({ allow: fc.array(grant, { minLength: 1, maxLength: 4 }) }),
+    syscalls: fc.record({
+      allow: fc.uniqueArray(grant, {
+        minLength: 1,
+        maxLength: 4,
+        selector: (one) => (typeof one === "string" ? one : one.name),
+      }),
+    }),
     capabilities: listOf(some("CAP_CHOWN", "CAP_KILL")),
     filesystem: fc.record({
       root: some("read-only", "writable" as const),

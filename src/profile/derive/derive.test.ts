@@ -50,8 +50,16 @@ test("the runtime's own calls stay out, unless its baseline does not know them",
 });
 
 test("arguments are limited where all values are known", () => {
+  // Netlink's protocols lead to much of the kernel: only that of routes, which C libraries use.
   expect(limitsOn("socket")).toMatchObject({
-    args: [1, 2, 10, 16].map((value) => [{ index: 0, op: "eq", value }]),
+    args: expect.arrayContaining([
+      [{ index: 0, op: "eq", value: 1 }],
+      [{ index: 0, op: "eq", value: 2 }],
+      [
+        { index: 0, op: "eq", value: 16 },
+        { index: 2, op: "eq", value: 0 },
+      ],
+    ]),
   });
   expect(limitsOn("ioctl")).toMatchObject({
     args: [
@@ -67,8 +75,8 @@ test("arguments are limited where all values are known", () => {
   const names = derive([open])
     .profile.syscalls.allow.filter((one) => typeof one !== "string")
     .map((one) => (one as { name: string }).name);
-  // Docker's own limit, which holds whatever is known.
-  expect(names).toEqual(["socket"]);
+  // Docker's own limits, which hold whatever is known.
+  expect(names).toEqual(["clone", "socket"]);
 });
 
 test("capabilities: granted ones are kept, refused ones are told", () => {
@@ -85,7 +93,10 @@ test("paths become few, and cover what was used", () => {
     tmpfs: ["/run/"],
   });
   expect(profile.network).toEqual({
-    sockets: [{ domain: "AF_INET", type: "SOCK_STREAM" }],
+    sockets: [
+      { domain: "AF_INET", type: "SOCK_STREAM" },
+      { domain: "AF_UNIX", type: "SOCK_STREAM" },
+    ],
     listen: ["tcp:80"],
     connect: ["unix:/run/db.sock"],
   });
@@ -97,8 +108,9 @@ test("an incomplete recording makes an incomplete profile", () => {
     complete: false,
     notes: [{ code: "interrupted", text: "the recording was cut short" }],
   };
-  expect(derive([cut]).profile.incomplete).toEqual(["the recording was cut short"]);
-  expect(profile.incomplete).toBeUndefined();
+  expect(derive([cut]).profile.incomplete).toContain("the recording was cut short");
+  // What a program calls in place of what is left out was not recorded.
+  expect(profile.incomplete).toEqual([expect.stringContaining("io_uring")]);
 });
 
 property.prop([anyRecording], { numRuns: 200 })("a recording fits the profile that is made of it", (one) => {
