@@ -51,7 +51,6 @@ export const always: readonly { names: readonly string[]; reason: string }[] = [
       "tgkill",
       "rt_sigaction",
       "rt_sigprocmask",
-      "sigaction",
       "sigprocmask",
       "write",
       "writev",

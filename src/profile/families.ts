@@ -168,9 +168,8 @@ export const families: readonly Family[] = [
   family("getresgid", "getresgid getresgid32", IDS32),
   family("setfsuid", "setfsuid setfsuid32", IDS32),
   family("setfsgid", "setfsgid setfsgid32", IDS32),
-  family("signal", "rt_sigaction sigaction signal", "32-bit architectures keep the old signal calls"),
   family("sigmask", "rt_sigprocmask sigprocmask", "32-bit architectures keep the old signal calls"),
-  family("sigsuspend", "rt_sigsuspend sigsuspend pause", "architectures without pause have rt_sigsuspend"),
+  family("sigsuspend", "rt_sigsuspend pause", "architectures without pause have rt_sigsuspend"),
   family("sigwait", "rt_sigtimedwait rt_sigtimedwait_time64", TIME64),
   family("kill", "tgkill tkill", "glibc sends signals to threads by tgkill, musl by tkill"),
   family(
@@ -181,7 +180,7 @@ export const families: readonly Family[] = [
   ),
   family(
     "time",
-    "clock_gettime clock_gettime64 gettimeofday time ftime clock_getres clock_getres_time64",
+    "clock_gettime clock_gettime64 gettimeofday time clock_getres clock_getres_time64",
     "hidden by the vDSO where it works, real calls where it does not",
   ),
   family("xattr-get", "getxattr lgetxattr fgetxattr", XATTR),

@@ -1,33 +1,39 @@
-import { parseDocument as parseYaml } from "yaml";
 import type { z } from "zod";
-import { CinchError, messageOf } from "../base/index.ts";
+import { CinchError } from "../base/index.ts";
 import type { EvidenceFile, Profile, Recording, Verdict } from "./model.ts";
 import { SCHEMAS } from "./schema.ts";
+import { readText } from "./text.ts";
 
-type Documents = { recording: Recording; profile: Profile; evidence: EvidenceFile; verdict: Verdict };
+interface Documents {
+  recording: Recording;
+  profile: Profile;
+  evidence: EvidenceFile;
+  verdict: Verdict;
+}
 export type Document = Documents[keyof Documents];
 
 /** How many of a document's errors are told: all of an ordinary one's, not a million of a hostile one's. */
 const MAX_ISSUES = 20;
 
-/** A document of any kind, told by its `kind`; JSON or YAML. Throws `bad-document` with everything that is wrong. */
+/**
+ * A document of any kind, told by its `kind` (a profile need not say it); JSON or YAML. `source` is how errors name it.
+ * Throws `bad-document` with everything that is wrong: where, what was expected, what was found.
+ */
 export function parseDocument(text: string, source: string): Document {
   const value = read(text, source);
-  const kind = (value as { kind?: unknown } | null)?.kind ?? "profile";
-  if (typeof kind !== "string" || !Object.hasOwn(SCHEMAS, kind)) {
-    throw bad(source, [
-      `kind: expected one of ${Object.keys(SCHEMAS).join(", ")}, found ${JSON.stringify(kind)}`,
-    ]);
+  const kind = kindOf(value) ?? "profile";
+  if (!isKind(kind)) {
+    throw bad(source, [`kind: expected one of ${Object.keys(SCHEMAS).join(", ")}, found ${show(kind)}`]);
   }
-  return check(value, kind as keyof Documents, source);
+  return check(value, kind, source);
 }
 
-/** A recording, in JSON or YAML. Throws `bad-document` with everything that is wrong. */
+/** A recording, in JSON or YAML. Throws `bad-document`. */
 export function parseRecording(text: string, source: string): Recording {
   return parseKind(text, source, "recording");
 }
 
-/** A profile: YAML or JSON. */
+/** A profile, in YAML or JSON. What it leaves out is not granted. Throws `bad-document`. */
 export function parseProfile(text: string, source: string): Profile {
   return parseKind(text, source, "profile");
 }
@@ -44,73 +50,139 @@ export function parseVerdict(text: string, source: string): Verdict {
 
 function parseKind<K extends keyof Documents>(text: string, source: string, kind: K): Documents[K] {
   const value = read(text, source);
-  const found = (value as { kind?: unknown } | null)?.kind;
-  if (typeof found === "string" && found !== kind && Object.hasOwn(SCHEMAS, found)) {
-    throw bad(source, [`it is a ${found}, expected a ${kind}`]);
-  }
+  const found = kindOf(value);
+  if (isKind(found) && found !== kind) throw bad(source, [`it is a ${found}, expected a ${kind}`]);
   return check(value, kind, source);
+}
+
+function kindOf(value: unknown): unknown {
+  return value !== null && typeof value === "object" ? (value as { kind?: unknown }).kind : undefined;
+}
+
+function isKind(kind: unknown): kind is keyof Documents {
+  return typeof kind === "string" && Object.hasOwn(SCHEMAS, kind);
+}
+
+function read(text: string, source: string): unknown {
+  const { value, problems } = readText(text);
+  if (problems.length > 0) throw bad(source, problems);
+  return value;
 }
 
 function check<K extends keyof Documents>(value: unknown, kind: K, source: string): Documents[K] {
   const result = SCHEMAS[kind].safeParse(value);
   if (result.success) return result.data as Documents[K];
-  throw bad(source, issuesOf(result.error, value));
+  throw bad(
+    source,
+    result.error.issues.flatMap((issue) => sentences(issue, [], value)),
+  );
 }
 
-/** JSON as JSON; else YAML without aliases (ten lines of them can stand for gigabytes) and without duplicate keys. */
-function read(text: string, source: string): unknown {
-  if (/^\s*[{[]/.test(text)) {
-    try {
-      return JSON.parse(text);
-    } catch (error) {
-      if (text.trimStart().startsWith("[")) throw bad(source, [messageOf(error)]);
-      // A YAML document may begin with a brace too; its error is the better one if it does not parse either.
+type Issue = z.core.$ZodIssue;
+
+/** 'filesystem.root: expected one of "read-only", "writable", found "readonly"'. */
+function sentences(issue: Issue, above: readonly PropertyKey[], document: unknown): string[] {
+  const path = [...above, ...issue.path];
+  const found = at(document, path);
+  const where = path.length === 0 ? "the document" : nameOf(path);
+  switch (issue.code) {
+    case "invalid_type":
+      return [`${where}: expected ${TYPES[issue.expected] ?? issue.expected}, found ${show(found)}`];
+    case "invalid_value": {
+      const values = issue.values.map((value) => JSON.stringify(value)).join(", ");
+      return [
+        `${where}: expected ${issue.values.length > 1 ? "one of " : ""}${values}, found ${show(found)}`,
+      ];
     }
-  }
-  const document = parseYaml(text, {
-    uniqueKeys: true,
-    maxAliasCount: 0,
-    logLevel: "silent",
-    prettyErrors: true,
-  } as object);
-  if (document.errors.length > 0) {
-    throw bad(
-      source,
-      document.errors.slice(0, MAX_ISSUES).map((error) => error.message.split("\n")[0]!),
-    );
-  }
-  try {
-    return document.toJS({ maxAliasCount: 0 });
-  } catch (error) {
-    throw bad(source, [messageOf(error)]);
+    case "unrecognized_keys":
+      return issue.keys.map((key) => `${nameOf([...path, key])}: there is no such member`);
+    case "too_big":
+    case "too_small": {
+      if (issue.code === "too_small" && issue.message.startsWith("expected"))
+        return [`${where}: ${issue.message}`];
+      const bound =
+        issue.code === "too_big" ? `at most ${String(issue.maximum)}` : `at least ${String(issue.minimum)}`;
+      return [`${where}: expected ${bound}${UNITS[issue.origin] ?? ""}, found ${size(found)}`];
+    }
+    case "invalid_union":
+      return unionSentences(issue, path, document);
+    default:
+      return [
+        `${where}: ${issue.message}${isOpen(issue.message) && isPlain(found) ? `, found ${show(found)}` : ""}`,
+      ];
   }
 }
 
-/** "filesystem.read[2]: a path in a profile begins with /, found \"etc\"". */
-function issuesOf(error: z.ZodError, value: unknown): string[] {
-  const lines = error.issues.slice(0, MAX_ISSUES).map((issue) => {
-    const where = issue.path.reduce<string>(
-      (text, part) =>
-        typeof part === "number"
-          ? `${text}[${part}]`
-          : text === ""
-            ? String(part)
-            : `${text}.${String(part)}`,
-      "",
-    );
-    const found = issue.path.reduce<unknown>(
-      (inner, part) => (inner as Record<PropertyKey, unknown> | undefined)?.[part],
-      value,
-    );
-    const shown =
-      found === undefined || typeof found === "object" ? "" : `, found ${JSON.stringify(found).slice(0, 80)}`;
-    return `${where === "" ? "the document" : where}: ${issue.message.replace(/^Invalid input: /, "")}${shown}`;
-  });
-  if (error.issues.length > MAX_ISSUES) lines.push(`and ${error.issues.length - MAX_ISSUES} more`);
-  return lines;
+/** Of several forms the one that was meant: that of the same type as what is there. */
+function unionSentences(
+  issue: Extract<Issue, { code: "invalid_union" }>,
+  path: readonly PropertyKey[],
+  document: unknown,
+): string[] {
+  const isOtherType = (inner: Issue): boolean => inner.code === "invalid_type" && inner.path.length === 0;
+  const meant = issue.errors.find((issues) => issues.length > 0 && !issues.some(isOtherType));
+  if (meant !== undefined) return meant.flatMap((inner) => sentences(inner, path, document));
+  const types = issue.errors
+    .flat()
+    .flatMap((inner) => (inner.code === "invalid_type" ? [inner.expected] : []));
+  const expected = types.length > 0 ? types.map((type) => TYPES[type] ?? type).join(" or ") : "another form";
+  const found = at(document, path);
+  return [`${nameOf(path)}: expected ${expected}, found ${show(found)}`];
 }
 
-function bad(source: string, issues: readonly string[]): CinchError {
-  const what = issues.length === 1 ? issues[0]! : `\n${issues.map((issue) => `  ${issue}`).join("\n")}`;
+const TYPES: Readonly<Record<string, string>> = {
+  string: "a text",
+  number: "a number",
+  int: "a whole number",
+  boolean: "true or false",
+  array: "a list",
+  object: "members",
+};
+const UNITS: Readonly<Record<string, string>> = { string: " characters", array: " entries" };
+
+function at(value: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (inner, part) =>
+      inner !== null && typeof inner === "object" && Object.hasOwn(inner, part)
+        ? (inner as Record<PropertyKey, unknown>)[part]
+        : undefined,
+    value,
+  );
+}
+
+/** "filesystem.read[2]". */
+function nameOf(path: readonly PropertyKey[]): string {
+  return path.reduce<string>((text, part) => {
+    if (typeof part === "number") return `${text}[${part}]`;
+    return text === "" ? String(part) : `${text}.${String(part)}`;
+  }, "");
+}
+
+/** Messages of our own say what was expected, and some already what was found. */
+function isOpen(message: string): boolean {
+  return message.startsWith("expected") && !message.includes(", found ");
+}
+
+function isPlain(value: unknown): boolean {
+  return value !== null && typeof value !== "object";
+}
+
+/** What is there, short. */
+function show(found: unknown): string {
+  if (found === undefined || found === null) return "nothing";
+  if (Array.isArray(found)) return "a list";
+  if (typeof found === "object") return "members";
+  const text = JSON.stringify(found);
+  return text.length > 80 ? `${text.slice(0, 79)}…` : text;
+}
+
+function size(found: unknown): string {
+  return typeof found === "string" || Array.isArray(found) ? String(found.length) : show(found);
+}
+
+function bad(source: string, problems: readonly string[]): CinchError {
+  const told = problems.slice(0, MAX_ISSUES);
+  if (problems.length > MAX_ISSUES) told.push(`and ${problems.length - MAX_ISSUES} more`);
+  const what = told.length === 1 ? told[0]! : `\n${told.map((problem) => `  ${problem}`).join("\n")}`;
   return new CinchError("bad-document", `${source}: ${what}`);
 }

@@ -26,8 +26,12 @@ const count = z.number().int().min(0);
 const word = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const id = z.number().int().min(0).max(0xffff_ffff);
 const note = z.strictObject({ code: name, text });
-const capability = z.string().regex(/^CAP_[A-Z0-9_]{1,64}$/, "expected a capability, such as CAP_CHOWN");
-const syscallName = z.string().regex(/^[A-Za-z0-9_]{1,64}$/, "expected a system call's name, such as openat");
+const capability = z
+  .string()
+  .regex(/^CAP_[A-Z0-9_]{1,64}$/, { error: "expected a capability, such as CAP_CHOWN", abort: true });
+const syscallName = z
+  .string()
+  .regex(/^[A-Za-z0-9_]{1,64}$/, { error: "expected a system call's name, such as openat", abort: true });
 /** A call has at most six arguments; there are some 130 errors. */
 const MAX_ARGS = 6;
 const errnos = z.array(name).max(4096);
@@ -178,18 +182,22 @@ export const profileSchema = z.strictObject({
       }),
   }),
   capabilities: z.array(knownCapability).max(64).default([]),
-  filesystem: z.strictObject({
-    root: z.enum(["read-only", "writable"]).default("read-only"),
-    read: paths("What may be read."),
-    write: paths("What may be changed, and read."),
-    execute: paths("What may be executed."),
-    tmpfs: paths("Folders that may be empty at each start."),
-  }),
-  network: z.strictObject({
-    sockets: list(z.strictObject({ domain: name, type: name })).default([]),
-    listen: list(path).default([]),
-    connect: list(path).default([]),
-  }),
+  filesystem: z
+    .strictObject({
+      root: z.enum(["read-only", "writable"]).default("read-only"),
+      read: paths("What may be read."),
+      write: paths("What may be changed, and read."),
+      execute: paths("What may be executed."),
+      tmpfs: paths("Folders that may be empty at each start."),
+    })
+    .prefault({}),
+  network: z
+    .strictObject({
+      sockets: list(z.strictObject({ domain: name, type: name })).default([]),
+      listen: list(path).default([]),
+      connect: list(path).default([]),
+    })
+    .prefault({}),
   user: z.strictObject({ uid: id.optional(), gid: id.optional() }).default({}),
   noNewPrivileges: z.boolean().default(true),
   isolation: z.enum(["namespace", "sandbox", "vm"]).default("namespace"),

@@ -3,8 +3,8 @@ import type { UsedFile } from "./files.ts";
 
 /** Single files of one folder are listed up to here; more of them stand for the folder. */
 const MAX_SIBLINGS = 3;
-/** Folders in one folder that are listed by themselves; more of them stand for the one above. */
-const MAX_FOLDERS = 7;
+/** What may be listed of the folders below one; if it is more, the folder itself stands for it. */
+const MAX_BELOW = 7;
 
 /**
  * Folders of programs, libraries and the kernel's answers, read as a whole: which of their files a program reads changes
@@ -12,7 +12,7 @@ const MAX_FOLDERS = 7;
  */
 const SYSTEM = /^\/(usr|lib|lib32|lib64|libx32|bin|sbin|proc|sys|dev)\//;
 
-/** Folders at the top that belong to many: not read as a whole because several of their folders are. */
+/** Folders at the top that belong to many: not read as a whole because much below them is. */
 const SHARED = new Set([
   "/",
   "/etc/",
@@ -67,6 +67,6 @@ function insert(root: Folder, path: string, isFolder: boolean): void {
 function collapse(folder: Folder, path: string): string[] {
   if (folder.isListed || (folder.files.length > MAX_SIBLINGS && path !== "/")) return [path];
   const below = [...folder.folders].flatMap(([name, child]) => collapse(child, `${path}${name}/`));
-  if (below.length > MAX_FOLDERS && !SHARED.has(path)) return [path];
+  if (below.length > MAX_BELOW && !SHARED.has(path)) return [path];
   return [...folder.files.map((name) => path + name), ...below];
 }
