@@ -21,8 +21,11 @@ import type { Target } from "./pieces.ts";
 import { processExec, processFork, sysEnter } from "./programs.ts";
 import { buildSpecs } from "./spec.ts";
 
-/** 16 MiB hold some 150,000 records of ordinary paths; 1 MiB was measured to overflow in a burst of 20,000 files. */
-const RING_BYTES = 16 * 1024 * 1024;
+/**
+ * 8 MiB hold some 75,000 records of ordinary paths between two looks; 1 MiB was measured to overflow in a burst of
+ * 20,000 files. It is mapped twice, and all of that counts as ours.
+ */
+const RING_BYTES = 8 * 1024 * 1024;
 /** How often the ring is emptied. A burst of records larger than the ring between two looks is counted as lost. */
 const DRAIN_MS = 20;
 /** Distinct records remembered as sent; beyond it they are sent again, and told apart in user space. */
