@@ -45,16 +45,7 @@ export const always: readonly { names: readonly string[]; reason: string }[] = [
       "glibc asks for the number of processors when a second thread allocates, and for the memory when it sorts much",
   },
   {
-    names: [
-      "getpid",
-      "gettid",
-      "tgkill",
-      "rt_sigaction",
-      "rt_sigprocmask",
-      "sigprocmask",
-      "write",
-      "writev",
-    ],
+    names: ["getpid", "gettid", "tgkill", "rt_sigaction", "rt_sigprocmask", "sigprocmask", "write", "writev"],
     reason:
       "how a program ends by abort(): a message, a signal to itself; denied, a crash would look like a hang",
   },

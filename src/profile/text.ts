@@ -1,4 +1,4 @@
-import { LineCounter, type Node, isMap, isScalar, parseDocument, visit } from "yaml";
+import { LineCounter, type Node, isScalar, parseDocument, visit } from "yaml";
 import { messageOf } from "../base/index.ts";
 
 /**
@@ -21,18 +21,19 @@ const MAX_PROBLEMS = 100;
 
 /** JSON as JSON, which may be large; else YAML. */
 export function readText(text: string): Reading {
-  if (/^\s*[{[]/.test(text)) {
-    try {
-      const value: unknown = JSON.parse(text);
-      // JSON.parse lets the last of two members win. YAML's reader, which takes JSON too, tells.
-      const problems = isProfile(value) && text.length <= MAX_YAML ? readYaml(text, ["twice"]).problems : [];
-      return problems.length > 0 ? { value: undefined, problems } : { value, problems: [] };
-    } catch (error) {
-      // A YAML document may begin with a brace too, but one that is too large for it, or closed, was meant as JSON.
-      if (text.length > MAX_YAML || /[}\]]\s*$/.test(text)) return failed([messageOf(error)]);
-    }
+  if (!/^\s*[{[]/.test(text)) return readYaml(text);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    const yaml = readYaml(text);
+    // YAML may begin with a brace too. What is neither was meant as JSON, if it also ends like it.
+    const isJson = text.length > MAX_YAML || /[}\]]\s*$/.test(text);
+    return yaml.problems.length > 0 && isJson ? failed([messageOf(error)]) : yaml;
   }
-  return readYaml(text, ["twice", "alias", "form"]);
+  // JSON.parse lets the last of two members win. YAML's reader, which takes JSON too, tells.
+  const twice = isProfile(value) && text.length <= MAX_YAML ? readYaml(text, "twice").problems : [];
+  return twice.length > 0 ? failed(twice) : { value, problems: [] };
 }
 
 /** What people edit as JSON, and where a member that vanishes is a grant that vanishes. */
@@ -42,8 +43,8 @@ function isProfile(value: unknown): boolean {
   return kind === undefined || kind === "profile";
 }
 
-/** `about`: which problems are told. */
-function readYaml(text: string, about: readonly ("twice" | "alias" | "form")[]): Reading {
+/** "twice": only members that are there twice are told. */
+function readYaml(text: string, about: "all" | "twice" = "all"): Reading {
   if (text.length > MAX_YAML) {
     return failed([
       `it has ${text.length} characters, and as YAML at most ${MAX_YAML} are read; write it as JSON`,
@@ -64,28 +65,29 @@ function readYaml(text: string, about: readonly ("twice" | "alias" | "form")[]):
       uniqueKeys: false,
       lineCounter: lines,
       prettyErrors: false,
-      logLevel: "silent",
+      // "silent" would take the first of several documents for the whole.
+      logLevel: "error",
     });
-    if (about.includes("form")) for (const error of document.errors) tell(at(error) + sentence(error));
+    if (about === "all") for (const error of document.errors) tell(at(error) + sentence(error));
     visit(document, {
       Alias: (_, node) => {
-        if (about.includes("alias"))
+        if (about === "all")
           tell(`${at(node)}an alias (*${node.source}) stands here; write out what it stands for`);
       },
       Map: (_, map) => {
-        const seen = new Set<unknown>();
+        const seen = new Set<string>();
         for (const { key } of map.items) {
-          const name = isScalar(key) ? key.value : undefined;
-          if (name === undefined || !isScalar(key)) continue;
+          if (!isScalar(key)) continue;
+          // 1 and "1" are one member once they are JavaScript's.
+          const name = String(key.value);
           if (seen.has(name)) tell(`${at(key)}the member ${JSON.stringify(name)} is there twice`);
           seen.add(name);
         }
       },
     });
     if (problems.length > 0) return failed(problems);
-    if (isMap(document.contents) || about.includes("form"))
-      return { value: document.toJS({ maxAliasCount: 0 }), problems: [] };
-    return { value: undefined, problems: [] };
+    const value: unknown = about === "all" ? document.toJS({ maxAliasCount: 0 }) : undefined;
+    return { value, problems: [] };
   } catch (error) {
     return failed([sentence(error)]);
   }

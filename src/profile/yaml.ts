@@ -1,4 +1,4 @@
-import { Document, type Node, Scalar, YAMLMap, YAMLSeq, isMap, isScalar, isSeq } from "yaml";
+import { Document, type Node, type Scalar, type YAMLMap, type YAMLSeq, isMap, isScalar, isSeq } from "yaml";
 import { describeRow } from "./args.ts";
 import type { ArgTest, Profile, SyscallGrant } from "./model.ts";
 

@@ -4,6 +4,7 @@ import { CinchError, type Talk } from "../base/index.ts";
 import type { Target } from "../image/index.ts";
 import { type EngineName, type Running, prepareSubject } from "../workload/index.ts";
 import { enforcementOf } from "./confinement.ts";
+import { mountedFolders } from "./mounted.ts";
 
 export interface RunProfileOptions {
   profile: Profile;
@@ -25,7 +26,11 @@ const SIGNAL_BASE = 128;
  */
 export async function runProfile(options: RunProfileOptions): Promise<number> {
   const { profile, target, engine, engineArgs, local, talk } = options;
-  const { confinement, notes } = enforcementOf(profile, { local, supervised: false, mounted: [] });
+  const { confinement, notes } = enforcementOf(profile, {
+    local,
+    supervised: false,
+    mounted: mountedFolders(target, engineArgs),
+  });
   for (const { text } of notes) talk.detail(text);
   await using subject = await prepareSubject(target, {
     engine,

@@ -1,9 +1,9 @@
 import { type Note, type Profile, type Recording, type Verdict, digestOf } from "../profile/index.ts";
-import type { Target } from "../image/index.ts";
-import { type Workload, type WorkloadResult, splitWords } from "../workload/index.ts";
+import { type Workload, type WorkloadResult } from "../workload/index.ts";
 import { classifyRefusals } from "./classify.ts";
 import { compareRuns } from "./compare.ts";
 import { type Enforcement, enforcementOf, unconfined } from "./confinement.ts";
+import { mountedFolders } from "./mounted.ts";
 import { predictDenials } from "./predict.ts";
 import { type Run, type RunOptions, runOnce, startFailure } from "./runs.ts";
 import { type JudgedRun, judge } from "./verdict.ts";
@@ -32,7 +32,7 @@ export async function verifyProfile(options: VerifyOptions): Promise<Verdict> {
   const plain = options.plain ?? (await runOnce({ ...options, workload }, unconfined(local)));
   signal.throwIfAborted();
 
-  const mounted = mountedFolders([...projectArgs(target), ...options.engineArgs]);
+  const mounted = mountedFolders(target, options.engineArgs);
   // Where the recorder has no eBPF, refused calls can only be seen by whoever answers them.
   const supervised = local && plain.watched?.recording.method === "notify";
   const enforcement = enforcementOf(profile, { local, supervised, mounted });
@@ -142,20 +142,4 @@ function lossesOf(recording: Recording): string[] {
 
 function holes(recording: Recording | undefined): Note[] {
   return (recording?.notes ?? []).filter(({ code }) => code === "io-uring");
-}
-
-function projectArgs({ project }: Target): string[] {
-  const args = project?.engineArgs;
-  return typeof args === "string" ? splitWords(args) : [...(args ?? [])];
-}
-
-/** The folders that options such as `-v data:/var/lib/x` mount already, in whatever form they are written. */
-function mountedFolders(engineArgs: readonly string[]): string[] {
-  const words = engineArgs.join(" ");
-  return [...words.matchAll(/(?:-v[= ]?|--volume[= ]|--tmpfs[= ]|(?:target|dst|destination)=)(\S+)/g)].map(
-    ([, value = ""]) => {
-      const [first = "", second = ""] = value.split(/[:,]/);
-      return second.startsWith("/") ? second : first;
-    },
-  );
 }

@@ -97,7 +97,7 @@ function settle(drafts: Draft[], offsets: readonly number[]): ClassicInstruction
   // All memory is stored first: what is loaded later is then known on every way.
   const program: ClassicInstruction[] = [];
   for (let i = 0; i < 16; i += 1) program.push(plain(i % 2 === 0 ? 0x02 : 0x03, i));
-  // How long the whole will be decides how far jumps may go, and returns of A are three instructions.
+  // How long the whole will be decides how far jumps may go, and returns of A are four instructions.
   const sizes = drafts.map(({ code }) => (code === RET_A ? 4 : 1));
   let behind = sizes.reduce((sum, size) => sum + size, 0);
   for (const [i, { code, k, jt, jf }] of drafts.entries()) {

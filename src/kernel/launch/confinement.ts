@@ -75,7 +75,10 @@ export function launchSteps(machine: Machine, confinement: LocalConfinement, fil
       { name: `become user ${user.uid}`, nr: nr.setresuid, args: [user.uid, user.uid, user.uid] },
     );
   }
-  if (keep !== undefined && (user === undefined || user.uid === 0)) {
+  // Without no-new-privileges, Landlock and the filter ask for CAP_SYS_ADMIN. It is kept until they are in place, and
+  // execve takes it away: root's capabilities are then those of the bounding set (capabilities(7)).
+  const needsAdmin = confinement.noNewPrivileges !== true && (filter !== undefined || landlock !== undefined);
+  if (keep !== undefined && !needsAdmin && (user === undefined || user.uid === 0)) {
     steps.push({ name: "set the capabilities", nr: nr.capset, args: capsetArguments(keep) });
   }
   // A change of user clears it, so it comes after: if cinch is killed, the program goes with it.

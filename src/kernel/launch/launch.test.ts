@@ -118,6 +118,11 @@ describe.skipIf(!isLinux)("a program is started by the launcher", () => {
       capabilities: ["CAP_KILL"],
     });
     expect(output.match(/0000000000000020/g)).toHaveLength(3);
+    // Filters without no-new-privileges want CAP_SYS_ADMIN: the program itself does not get it.
+    const filtered = { capabilities: ["CAP_KILL"], filter: noUname() };
+    const without = await run(["grep", "-E", "Cap(Prm|Eff|Bnd)|NoNewPrivs", "/proc/self/status"], filtered);
+    expect(without.output.match(/0000000000000020/g)).toHaveLength(3);
+    expect(without.output).toMatch(/NoNewPrivs:\s+0/);
     const other = await run(["id", "-u"], { user: { uid: 65_534, gid: 65_534 }, capabilities: [] });
     expect(other.output).toBe("65534\n");
   });

@@ -14,6 +14,8 @@ import {
   STATE_MASK,
   X32_BIT,
 } from "./abi.ts";
+import { NEXT, argument, directory, fileOf, finish, modes, result } from "./exit-pieces.ts";
+import { sockets } from "./exit-sockets.ts";
 import {
   SCRATCH,
   STACK,
@@ -32,8 +34,6 @@ import {
 const AT_FDCWD = -100;
 /** Errors that say "not allowed" or "no such call": what an enforcer answers. */
 const REFUSALS = [-1, -13, -38];
-/** struct sockaddr_storage. */
-const SOCKADDR_BYTES = 128;
 
 /**
  * sys_exit: errors, paths and addresses. Strings are read here and not at sys_enter, because the call has brought the
@@ -106,20 +106,6 @@ export function sysExit(target: Target): Instruction[] {
   return a.assemble();
 }
 
-/** What follows once a record is sent. */
-const NEXT = { refusals: 0, second: 1, out: 2 } as const;
-
-/**
- * Hands the record over to the one place that walks (r7, r8) and sends. All records share it, and what it is given goes
- * through memory: the verifier then checks the two loops three times (once for each of NEXT) instead of once for every
- * way that leads there, which was measured at 880,000 steps of its 1,000,000.
- */
-function finish(a: Assembler, next: number): void {
-  a.store("u64", "r6", SCRATCH.dentry, "r7").store("u64", "r6", SCRATCH.mount, "r8");
-  a.store("u64", "r10", STACK.next, next);
-  a.goto("walk");
-}
-
 function walkAndSend(a: Assembler, target: Target): void {
   a.label("walk");
   a.load("u64", "r7", "r6", SCRATCH.dentry).load("u64", "r8", "r6", SCRATCH.mount);
@@ -186,67 +172,6 @@ function copyArguments(a: Assembler, target: Target): void {
   a.label("copy.i386");
   copy(i386);
   a.label("copied");
-}
-
-/** dst = the argument whose number stands in the spec at `field`; to `none` if there is no such argument. Uses r1. */
-function argument(a: Assembler, dst: "r2" | "r3" | "r4", field: number, none: string): void {
-  a.load("u64", "r1", "r10", STACK.spec).load("u8", "r1", "r1", field);
-  a.jump("ge", "r1", 6, none);
-  a.alu("lsh", "r1", 3).alu("add", "r1", "r6").load("u64", dst, "r1", SCRATCH.args);
-}
-
-/** r7, r8 = dentry and mount of the file behind descriptor r2; STACK.place = the file. To `none` if there is none. */
-function fileOf(a: Assembler, target: Target, none: string): void {
-  const { layout } = target;
-  a.load("u64", "r1", "r10", STACK.task).load("u64", "r1", "r1", layout.task.files);
-  a.load("u64", "r1", "r1", layout.filesTable);
-  a.load("u32", "r3", "r1", layout.tableMax);
-  a.alu("lsh", "r2", 32).alu("rsh", "r2", 32);
-  a.jump("ge", "r2", "r3", none);
-  a.load("u64", "r7", "r1", layout.tableFd).alu("lsh", "r2", 3).alu("add", "r7", "r2");
-  readKernel(a, 8, "r7", 0);
-  a.load("u64", "r9", "r10", STACK.read);
-  a.jump("eq", "r9", 0, none);
-  a.store("u64", "r10", STACK.place, "r9");
-  readKernel(a, 8, "r9", layout.file.mnt);
-  a.load("u64", "r8", "r10", STACK.read);
-  readKernel(a, 8, "r9", layout.file.dentry);
-  a.load("u64", "r7", "r10", STACK.read);
-}
-
-/** The record's a = f_mode and b = i_mode of the file in STACK.place. */
-function modes(a: Assembler, target: Target): void {
-  const { file } = target.layout;
-  a.load("u64", "r9", "r10", STACK.place);
-  readKernel(a, 4, "r9", file.mode);
-  a.load("u32", "r1", "r10", STACK.read).store("u32", "r6", HEAD.a, "r1");
-  readKernel(a, 8, "r9", file.inode);
-  a.load("u64", "r9", "r10", STACK.read);
-  readKernel(a, 2, "r9", target.layout.inodeMode);
-  a.load("u16", "r1", "r10", STACK.read).store("u32", "r6", HEAD.b, "r1");
-}
-
-/** r7, r8 = dentry and mount of the current directory or root. The types the verifier knows are dropped on the way. */
-function directory(a: Assembler, target: Target, which: "pwd" | "root"): void {
-  const { layout } = target;
-  a.load("u64", "r1", "r10", STACK.task)
-    .load("u64", "r1", "r1", layout.task.fs)
-    .store("u64", "r6", SCRATCH.tmp, "r1");
-  a.load("u64", "r9", "r6", SCRATCH.tmp);
-  readKernel(a, 8, "r9", layout.fs[which] + layout.path.mnt);
-  a.load("u64", "r8", "r10", STACK.read);
-  readKernel(a, 8, "r9", layout.fs[which] + layout.path.dentry);
-  a.load("u64", "r7", "r10", STACK.read);
-}
-
-/** The record's ret: 0 for success, so that descriptors do not make records differ. */
-function result(a: Assembler): void {
-  const [good, done] = [a.fresh("good"), a.fresh("result")];
-  a.load("u64", "r1", "r6", SCRATCH.ret);
-  a.jump("sge", "r1", 0, good);
-  a.store("u32", "r6", HEAD.ret, "r1").goto(done);
-  a.label(good).store("u32", "r6", HEAD.ret, 0);
-  a.label(done);
 }
 
 function openFile(a: Assembler, target: Target): void {
@@ -353,90 +278,6 @@ function changedRoot(a: Assembler, target: Target): void {
     a.store("u32", "r6", HEAD.b, S_IFDIR);
     finish(a, NEXT.refusals);
   }
-}
-
-/** Addresses of bind, connect, sendto and sendmsg, and what kind of socket they and listen and accept were called on. */
-function sockets(a: Assembler, target: Target): void {
-  a.label("message");
-  // struct msghdr: name pointer, then its length.
-  argument(a, "r3", SPEC.path, "refusals");
-  a.mov("r1", "r10").alu("add", "r1", STACK.read).mov("r2", 16).call("probe_read_user");
-  a.jump("ne", "r0", 0, "refusals");
-  a.load("u64", "r3", "r10", STACK.read).load("u32", "r4", "r10", STACK.read + 8);
-  a.goto("address");
-
-  a.label("sockaddr");
-  argument(a, "r3", SPEC.path, "refusals");
-  argument(a, "r4", SPEC.extra, "refusals");
-  a.label("address");
-  a.jump("eq", "r3", 0, "refusals");
-  a.jump("le", "r4", SOCKADDR_BYTES, "address.fits");
-  a.mov("r4", SOCKADDR_BYTES);
-  a.label("address.fits");
-  a.jump("lt", "r4", 2, "refusals");
-  a.store("u64", "r10", STACK.place, "r3").store("u64", "r10", STACK.count, "r4");
-  beginRecord(a, EVENT.socket);
-  result(a);
-  a.load("u64", "r3", "r10", STACK.place).load("u64", "r2", "r10", STACK.count);
-  a.jump("gt", "r2", SOCKADDR_BYTES, "refusals");
-  a.jump("lt", "r2", 2, "refusals");
-  a.mov("r1", "r6").alu("add", "r1", HEAD_BYTES).call("probe_read_user");
-  a.jump("ne", "r0", 0, "refusals");
-  // libc passes the whole struct sockaddr_un: behind a path's NUL is whatever lay on the stack.
-  a.load("u16", "r1", "r6", HEAD_BYTES);
-  const AF_UNIX = 1;
-  a.jump("ne", "r1", AF_UNIX, "address.whole");
-  a.load("u8", "r1", "r6", HEAD_BYTES + 2);
-  a.jump("eq", "r1", 0, "address.whole");
-  a.mov("r1", "r6")
-    .alu("add", "r1", HEAD_BYTES + 2)
-    .mov("r2", SOCKADDR_BYTES - 2);
-  a.load("u64", "r3", "r10", STACK.place).alu("add", "r3", 2).call("probe_read_user_str");
-  a.jump("sle", "r0", 0, "address.whole");
-  a.jump("gt", "r0", SOCKADDR_BYTES - 2, "address.whole");
-  a.alu("add", "r0", 2).store("u64", "r10", STACK.count, "r0");
-  a.label("address.whole");
-  a.load("u64", "r2", "r10", STACK.count).store("u16", "r6", HEAD.stringLength, "r2");
-  a.jump("gt", "r2", SOCKADDR_BYTES, "refusals");
-  a.alu("add", "r2", HEAD_BYTES).store("u64", "r6", SCRATCH.length, "r2");
-  a.goto("socket.kind");
-
-  a.label("socket");
-  beginRecord(a, EVENT.socket);
-  result(a);
-  a.label("socket.kind");
-  argument(a, "r2", SPEC.dirfd, "refusals");
-  socketKind(a, target);
-  a.store("u64", "r10", STACK.next, NEXT.refusals);
-  a.goto("send");
-}
-
-/** The record's a = family | type << 16, b = protocol | local port << 16, of the socket behind descriptor r2. */
-function socketKind(a: Assembler, target: Target): void {
-  const { layout } = target;
-  const unknown = a.fresh("nosocket");
-  fileOf(a, target, unknown);
-  a.load("u64", "r9", "r10", STACK.place);
-  // Descriptors of other things have other private data: only a socket's inode says so.
-  readKernel(a, 8, "r9", layout.file.inode);
-  a.load("u64", "r7", "r10", STACK.read);
-  readKernel(a, 2, "r7", layout.inodeMode);
-  a.load("u16", "r1", "r10", STACK.read).alu("and", "r1", 0xf000);
-  const S_IFSOCK = 0xc000;
-  a.jump("ne", "r1", S_IFSOCK, unknown);
-  readKernel(a, 8, "r9", layout.file.data);
-  a.load("u64", "r9", "r10", STACK.read);
-  readKernel(a, 2, "r9", layout.socket.type);
-  a.load("u16", "r1", "r10", STACK.read).store("u16", "r6", HEAD.a + 2, "r1");
-  readKernel(a, 8, "r9", layout.socket.sk);
-  a.load("u64", "r9", "r10", STACK.read);
-  readKernel(a, 2, "r9", layout.sock.family);
-  a.load("u16", "r1", "r10", STACK.read).store("u16", "r6", HEAD.a, "r1");
-  readKernel(a, 2, "r9", layout.sock.protocol);
-  a.load("u16", "r1", "r10", STACK.read).store("u16", "r6", HEAD.b, "r1");
-  readKernel(a, 2, "r9", layout.sock.num);
-  a.load("u16", "r1", "r10", STACK.read).store("u16", "r6", HEAD.b + 2, "r1");
-  a.label(unknown);
 }
 
 /**
