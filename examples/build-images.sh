@@ -95,8 +95,9 @@ EOF
 EOF
   echo "[{ \"Config\": \"config.json\", \"RepoTags\": [\"cinch-example-$1:latest\"], \"Layers\": [\"layer.tar\"] }]" \
     > "$work/manifest.json"
-  tar -C "$work" -cf "$work/image.tar" --owner=0 --group=0 --mtime=@1700000000 manifest.json config.json layer.tar
-  mv "$work/image.tar" "$3"
+  # Under its name only when it is whole.
+  tar -C "$work" -cf "$work/image.tar" --owner=0 --group=0 --mtime=@1700000000 manifest.json config.json layer.tar &&
+    mv "$work/image.tar" "$3" || fail "could not write $3"
 )
 
 for name in "$@"; do

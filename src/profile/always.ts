@@ -40,6 +40,10 @@ export const always: readonly { names: readonly string[]; reason: string }[] = [
     reason: "locks wait only when they are contended, which a test run may never show",
   },
   {
+    names: ["sched_getparam", "sched_getscheduler"],
+    reason: "pthread_getschedparam(), which runtimes such as Node's ask of threads they start under load",
+  },
+  {
     names: ["sched_getaffinity", "sysinfo"],
     reason:
       "glibc asks for the number of processors when a second thread allocates, and for the memory when it sorts much",

@@ -1,4 +1,4 @@
-import type { WorkloadResult } from "../workload/index.ts";
+import type { StepResult, WorkloadResult } from "../workload/index.ts";
 
 /**
  * How an enforced run's course differs from the unconfined one's, a sentence each; none if they agree. What failed in
@@ -7,17 +7,26 @@ import type { WorkloadResult } from "../workload/index.ts";
 export function compareRuns(plain: WorkloadResult, enforced: WorkloadResult): string[] {
   const differences: string[] = [];
   if (plain.ready && !enforced.ready) differences.push("the target did not become ready");
-  plain.steps.forEach((before, i) => {
-    const after = enforced.steps[i];
-    if (after === undefined) differences.push(`step '${before.name}' was not reached`);
-    else if (before.ok !== after.ok || before.code !== after.code) {
+  else differences.push(...compareSteps(plain.steps, enforced.steps));
+  if (plain.exit.code !== enforced.exit.code || plain.exit.signal !== enforced.exit.signal) {
+    differences.push(`the target ended with ${ending(enforced.exit)}, unconfined with ${ending(plain.exit)}`);
+  }
+  return differences;
+}
+
+function compareSteps(plain: readonly StepResult[], enforced: readonly StepResult[]): string[] {
+  const differences: string[] = [];
+  for (const [i, before] of plain.entries()) {
+    const after = enforced[i];
+    if (after === undefined) {
+      differences.push(`step '${before.name}' was not reached`);
+      break;
+    }
+    if (before.ok !== after.ok || before.code !== after.code) {
       differences.push(
         `step '${before.name}' ended with ${ending(after)}, unconfined with ${ending(before)}`,
       );
     }
-  });
-  if (plain.exit.code !== enforced.exit.code || plain.exit.signal !== enforced.exit.signal) {
-    differences.push(`the target ended with ${ending(enforced.exit)}, unconfined with ${ending(plain.exit)}`);
   }
   return differences;
 }

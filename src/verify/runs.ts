@@ -5,6 +5,8 @@ import { type RecordResult, record } from "../record/index.ts";
 import {
   type Confinement,
   type EngineName,
+  type Running,
+  type Subject,
   type Workload,
   type WorkloadResult,
   prepareSubject,
@@ -25,6 +27,8 @@ export interface Run {
   result: WorkloadResult;
   /** What was seen of it; undefined where nothing could watch. */
   watched: Pick<RecordResult, "recording" | "refused"> | undefined;
+  /** What the target wrote. */
+  output?: string;
 }
 
 /**
@@ -39,7 +43,8 @@ export async function runOnce(
   const { target, engine, engineArgs, workload, signal, talk } = options;
   const prepare = () => prepareSubject(target, { engine, engineArgs, confinement, talk });
   {
-    await using subject = await prepare();
+    await using prepared = await prepare();
+    const { subject, output } = overheard(prepared);
     try {
       const watched = await record({
         subject,
@@ -49,7 +54,7 @@ export async function runOnce(
         signal,
         talk: quieter(talk),
       });
-      return { engine: subject.engine, result: watched.result, watched };
+      return { engine: subject.engine, result: watched.result, watched, output: output() };
     } catch (error) {
       if (!(error instanceof NotSupportedError)) throw error;
       talk.detail(`the run is not watched: ${error.message}`);
@@ -57,8 +62,27 @@ export async function runOnce(
   }
   // Prepared anew: the first subject may have been started before its recorder gave up.
   await using subject = await prepare();
-  const result = await runWorkload(await subject.start(), workload, { signal, talk });
-  return { engine: subject.engine, result, watched: undefined };
+  const running = await subject.start();
+  const result = await runWorkload(running, workload, { signal, talk });
+  return { engine: subject.engine, result, watched: undefined, output: running.output() };
+}
+
+/** The subject as it is, and what it has written once it was started: the recorder starts it, and keeps that to itself. */
+export function overheard(subject: Subject): { subject: Subject; output: () => string } {
+  let running: Running | undefined;
+  const { engine, runtime, noNewPrivileges, user, cgroup } = subject;
+  return {
+    subject: {
+      engine,
+      runtime,
+      noNewPrivileges,
+      ...(user === undefined ? {} : { user }),
+      ...(cgroup === undefined ? {} : { cgroup }),
+      start: async (hooks) => (running = await subject.start(hooks)),
+      [Symbol.asyncDispose]: () => subject[Symbol.asyncDispose](),
+    },
+    output: () => running?.output() ?? "",
+  };
 }
 
 /** An enforced run that did not start is a finding about the profile, not a failure of cinch. */

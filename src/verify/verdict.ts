@@ -37,9 +37,7 @@ export function judge(findings: Findings): Verdict {
   const passed = runs.filter((run) => denialsOf(run).length === 0 && run.differences.length === 0).length;
   const denials = uniqueDenials([...runs.flatMap(denialsOf), ...predicted.denials]);
   const notes: Note[] = [...doubts, ...findings.notes];
-  runs.forEach(({ differences }, i) => {
-    for (const text of differences) notes.push({ code: "differs", text: `enforced run ${i + 1}: ${text}` });
-  });
+  notes.push(...differenceNotes(runs));
   const probes = [...runs, predicted].flatMap((one) => one.probes.map(({ syscall = "" }) => syscall));
   if (probes.length > 0) {
     const names = [...new Set(probes)].sort().join(", ");
@@ -73,6 +71,21 @@ export function judge(findings: Findings): Verdict {
     denials,
     notes: uniqueNotes(notes),
   };
+}
+
+/** One note for each way in which runs differed, naming the runs. */
+function differenceNotes(runs: readonly JudgedRun[]): Note[] {
+  const seen = new Map<string, number[]>();
+  for (const [i, { differences }] of runs.entries()) {
+    for (const text of differences) seen.set(text, [...(seen.get(text) ?? []), i + 1]);
+  }
+  return [...seen].map(([text, numbers]) => {
+    const which =
+      numbers.length === runs.length && runs.length > 1
+        ? "every enforced run"
+        : `enforced run ${numbers.join(", ")}`;
+    return { code: "differs", text: `${which}: ${text}` };
+  });
 }
 
 /** A run that failed unconfined says nothing about the profile, whatever was refused later. */

@@ -97,10 +97,25 @@ async function enforcedRun(
   );
   return {
     ...refusals,
-    differences: compareRuns(plain.result, run.result),
+    differences: [...compareRuns(plain.result, run.result), ...lastWords(run)],
     watched: run.watched !== undefined,
     losses: enforced === undefined ? [] : lossesOf(enforced),
   };
+}
+
+const LAST_LINES = 3;
+
+/** A target that died under the profile mostly says why. */
+function lastWords({ result, output = "" }: Run): string[] {
+  if (result.ok) return [];
+  const lines = output
+    .trimEnd()
+    .split("\n")
+    .slice(-LAST_LINES)
+    .filter((line) => line.trim() !== "");
+  return lines.length === 0
+    ? []
+    : [`the target's last words: ${lines.map((line) => line.trim()).join(" | ")}`];
 }
 
 /** A workload that would only end by Ctrl-C, with an end. */

@@ -14,7 +14,7 @@ export default async function emit(this: CinchContext, flags: EmitFlags, file: s
     });
   }
   const profile = readProfile(session.path(file));
-  const seccompFile = seccompFileFor(profile, session.outputs);
+  const seccompFile = seccompFileFor(profile.name, session.outputs);
   session.write((format) => {
     const { text, warnings } = emitFormat(format, profile, { seccompFile });
     for (const warning of warnings) session.talk.warn(`${format}: ${warning}`);

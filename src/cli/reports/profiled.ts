@@ -1,4 +1,4 @@
-import type { Recording, Verdict } from "../../profile/index.ts";
+import type { Verdict } from "../../profile/index.ts";
 import type { Replacement } from "../existing.ts";
 import type { Job } from "../job.ts";
 import type { Paint } from "../paint.ts";
@@ -8,7 +8,8 @@ import { profileText } from "./profile.ts";
 import { verdictText } from "./verdict.ts";
 
 export interface Profiled extends Replacement {
-  recording: Recording;
+  /** How many recordings it is made of. */
+  recordings: number;
   verdict: Verdict | undefined;
   /** What was written, the profile first. */
   files: readonly string[];
@@ -21,6 +22,8 @@ export function profiledText(made: Profiled, paint: Paint): string {
   const lines: string[] = [];
   if (verdict === undefined) lines.push(`${paint.doubtful("not proven")}: the enforced runs were left out`);
   else lines.push(verdictText(verdict, paint));
+  if (made.recordings > 1)
+    lines.push(`  made of ${made.recordings} recordings: the first did not show all that its runs do`);
   lines.push("", profileText(profile, paint));
   if (change !== undefined) lines.push(changeText(change, paint));
   for (const { grant, by } of kept) lines.push(`  kept          ${grant}, declared by ${by}: no run used it`);

@@ -98,6 +98,11 @@ describe("what is written", () => {
     ).toEqual(["/data/"]);
   });
 
+  test("much below a folder stands for it: the next run's names are others", () => {
+    const uploads = Array.from({ length: 8 }, (_, i): Use => [`/data/up/2026-01-0${i}/x`, "create"]);
+    expect(filesOf(uploads).write).toEqual(["/data/up/"]);
+  });
+
   test("only what is made in / itself makes the root writable", () => {
     expect(filesOf([["/data", "create", "directory"]])).toMatchObject({ root: "writable", write: ["/"] });
     expect(
@@ -185,6 +190,11 @@ describe("what may be empty at each start", () => {
         ["/run/app/x.pid", "create"],
       ]),
     ).toMatchObject({ tmpfs: ["/run/app/"], read: ["/run/secrets/key"], write: [] });
+  });
+
+  test("not with a mount for each of many folders", () => {
+    const made = Array.from({ length: 9 }, (_, i): Use => [`/tmp/d${i}/x`, "create"]);
+    expect(filesOf(made)).toMatchObject({ tmpfs: [], write: ["/tmp/"] });
   });
 
   test("stale files that are only cleared away are no need", () => {

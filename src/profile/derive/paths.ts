@@ -2,15 +2,9 @@ import { posix } from "node:path";
 import type { Evidence } from "../model.ts";
 import { covering, withSlash, withoutCovered } from "../paths.ts";
 import type { Collector } from "./collector.ts";
+import { fewPaths } from "./few.ts";
 import { type UsedFile, changesFolder, isWritten } from "./files.ts";
-import { readPaths } from "./reads.ts";
 import { tmpfsFolders } from "./volatile.ts";
-
-/** Single files of one folder are listed up to here; more of them stand for the folder. */
-const MAX_SIBLINGS = 3;
-
-/** Where the kernel or the engine answers, and no image. */
-const isPseudo = (path: string): boolean => /^\/(dev|proc|sys)\//.test(path);
 
 /** Grants what runs did to files. The paths become few: a folder stands for many of its files, and evidence says for how many. */
 export function grantPaths(collector: Collector, files: readonly UsedFile[]): void {
@@ -64,24 +58,40 @@ function grantAll(
   }
 }
 
-/** What is written: a folder where files come and go, else the files themselves, or the folder for many of them. */
+/**
+ * Folders of programs, libraries and the kernel's answers, read as a whole: which of their files a program reads changes
+ * with each update, and holds no secret of this one application.
+ */
+const SYSTEM = /^\/(usr|lib|lib32|lib64|libx32|bin|sbin|proc|sys|dev)\//;
+
+function readPaths(files: readonly UsedFile[]): string[] {
+  return fewPaths(
+    files.map(({ path, type }) => {
+      const named = type === "directory" ? withSlash(path) : path;
+      return SYSTEM.exec(named)?.[0] ?? named;
+    }),
+  );
+}
+
+/** What the kernel or the engine answers, and no image: named one by one, but for what has another name in each run. */
+const PSEUDO = /^\/(dev|proc|sys)\//;
+const BY_RUN = /^\/(?:proc\/(?=(?:\d+|self|thread-self)\/)|dev\/(?:pts|shm|mqueue)\/)/;
+
+/** What is written: a folder where files come and go, else the file. */
 function writePaths(files: readonly UsedFile[]): string[] {
-  const found = new Set<string>();
-  const single = new Map<string, string[]>();
+  const pseudo = new Set<string>();
+  const real = new Set<string>();
   for (const file of files) {
-    const { path } = file;
-    const folder = withSlash(posix.dirname(path));
-    if (/^\/proc\/(\d+|self|thread-self)\//.test(path)) found.add("/proc/");
-    else if (/^\/dev\/(pts|shm|mqueue)\//.test(path)) found.add(path.split("/", 3).join("/") + "/");
-    else if (changesFolder(file)) found.add(folder);
-    else if (file.type === "directory") found.add(withSlash(path));
-    else single.set(folder, [...(single.get(folder) ?? []), path]);
+    const byRun = BY_RUN.exec(file.path)?.[0];
+    if (byRun !== undefined) pseudo.add(byRun);
+    else (PSEUDO.test(file.path) ? pseudo : real).add(writtenPath(file));
   }
-  for (const [folder, paths] of single) {
-    if (paths.length > MAX_SIBLINGS && !isPseudo(folder) && folder !== "/") found.add(folder);
-    else for (const path of paths) found.add(path);
-  }
-  return withoutCovered(found);
+  return withoutCovered([...pseudo, ...fewPaths(real)]);
+}
+
+function writtenPath(file: UsedFile): string {
+  if (changesFolder(file)) return withSlash(posix.dirname(file.path));
+  return file.type === "directory" ? withSlash(file.path) : file.path;
 }
 
 /** A program that the run itself put there has another name next time: its folder stands for it. */

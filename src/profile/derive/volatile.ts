@@ -7,41 +7,45 @@ import { type UsedFile, isWritten } from "./files.ts";
  */
 const VOLATILE = ["/tmp/", "/var/tmp/", "/run/", "/var/run/", "/var/lock/"];
 
+/** Each is a mount: a program that finds more folders in /tmp than this was not started from its image. */
+const MAX_FOLDERS = 8;
+
 /**
  * The folders that may be empty at each start: where runs wrote, and of which they needed nothing that they had not made
  * themselves. A folder in it that was there before is one by itself, so that it is there again (/run/postgresql/). In
  * doubt a folder is not among them: as a volume it keeps what the image has.
  */
 export function tmpfsFolders(files: readonly UsedFile[]): string[] {
-  return VOLATILE.flatMap((folder) =>
+  return VOLATILE.flatMap((folder) => {
+    const inside = files.filter(({ path }) => isBelow(folder, path));
+    const before = foldersBefore(folder, inside);
+    return before.size > MAX_FOLDERS ? [] : emptyAtStart(folder, inside, before);
+  });
+}
+
+/** `before`: the folders below it that were there when the runs began. */
+function emptyAtStart(folder: string, inside: readonly UsedFile[], before: ReadonlySet<string>): string[] {
+  const nearest = (path: string): string =>
+    foldersAbove(path).find((above) => above === folder || before.has(above))!;
+  /** Of the folders that were there, those in which something was written, not counting what is deeper. */
+  const written = new Set(inside.filter(isWritten).map(({ path }) => nearest(path)));
+  if (!inside.some(isNeeded)) {
+    // Where nothing is written at the top, it can stay what it is, with all that lies there.
+    if (written.has(folder)) return [folder, ...[...before].sort()];
+    return [...before].filter((one) => written.has(one)).sort();
+  }
+  // Something in it has to be there, so it stays; of the folders in it, those that nothing is needed of.
+  if (written.has(folder)) return [];
+  const children = [...before].filter((one) => !one.slice(folder.length, -1).includes("/"));
+  return children.sort().flatMap((child) =>
     emptyAtStart(
-      folder,
-      files.filter(({ path }) => isBelow(folder, path)),
+      child,
+      inside.filter(({ path }) => isBelow(child, path)),
+      new Set([...before].filter((one) => isBelow(child, one))),
     ),
   );
 }
 
-function emptyAtStart(folder: string, inside: readonly UsedFile[]): string[] {
-  const written = inside.filter(isWritten);
-  if (written.length === 0) return [];
-  const before = foldersBefore(folder, inside);
-  const nearest = (path: string): string =>
-    foldersAbove(path).find((above) => above === folder || before.has(above))!;
-  const direct = written.some(({ path }) => nearest(path) === folder);
-  if (!inside.some(isNeeded)) {
-    // Where nothing is written at the top, it can stay what it is, with all that lies there.
-    const below = [...before].filter((one) => direct || written.some(({ path }) => nearest(path) === one));
-    return [...(direct ? [folder] : []), ...below.sort()];
-  }
-  if (direct) return [];
-  const children = [...before].filter((one) => !one.slice(folder.length, -1).includes("/"));
-  return children.sort().flatMap((child) => {
-    const below = inside.filter(({ path }) => isBelow(child, path));
-    return emptyAtStart(child, below);
-  });
-}
-
-/** Folders below one that were there when the runs began. */
 function foldersBefore(folder: string, inside: readonly UsedFile[]): Set<string> {
   const fresh = new Set(inside.filter(({ isFresh }) => isFresh).map(({ path }) => `${path}/`));
   const before = new Set<string>();
