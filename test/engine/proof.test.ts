@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { silent } from "../../src/base/index.ts";
 import { dockerConfinement } from "../../src/emit/index.ts";
 import { readProject, resolveTarget } from "../../src/image/index.ts";
-import { type Profile, derive } from "../../src/profile/index.ts";
+import { type Profile, type Recording, derive } from "../../src/profile/index.ts";
 import { record } from "../../src/record/index.ts";
 import { verifyProfile } from "../../src/verify/index.ts";
 import { type EngineName, type Workload, prepareSubject, workloadOf } from "../../src/workload/index.ts";
@@ -15,7 +15,7 @@ import { tier } from "../support/tier.ts";
  * What cinch promises of a profile: it needs no more than the program does, it holds in every enforced run on each
  * engine, and it refuses what a shell breaking out tries. CINCH_PROOF_RUNS: enforced runs for each combination.
  */
-const RUNS = Number(process.env["CINCH_PROOF_RUNS"] ?? 5);
+const RUNS = Number(process.env["CINCH_PROOF_RUNS"] ?? 3);
 
 const repository = join(import.meta.dirname, "../..");
 const signal = new AbortController().signal;
@@ -34,21 +34,20 @@ async function fit(name: "redis" | "nginx"): Promise<Fitted> {
   const project = readProject(join(repository, "examples", name));
   const workload = workloadOf(project.workload, {}, project);
   const target = await resolveTarget(`docker:cinch-example-${name}`, { cwd: repository });
-  await using subject = await prepareSubject(target, {
-    engine: "docker",
-    confinement: { container: { seccomp: "allow-all" } },
-    talk: silent,
-  });
-  const { recording, result } = await record({
-    subject,
-    workload,
-    target: target.text,
-    signal,
-    talk: silent,
-  });
-  expect(result.problems).toEqual([]);
-  expect(recording).toMatchObject({ complete: true, lost: { strings: 0 } });
-  return { workload, profile: derive([recording], { name }).profile };
+  // Twice: what a run does by chance (a contended lock, a slow request that is logged) need not show in the first.
+  const recordings: Recording[] = [];
+  for (let i = 0; i < 2; i += 1) {
+    await using subject = await prepareSubject(target, {
+      engine: "docker",
+      confinement: { container: { seccomp: "allow-all" } },
+      talk: silent,
+    });
+    const recorded = await record({ subject, workload, target: target.text, signal, talk: silent });
+    expect(recorded.result.problems).toEqual([]);
+    expect(recorded.recording).toMatchObject({ complete: true, lost: { strings: 0 } });
+    recordings.push(recorded.recording);
+  }
+  return { workload, profile: derive(recordings, { name }).profile };
 }
 
 /**
