@@ -1,6 +1,7 @@
 import { canonicalArgs, describeRow, refusedRows } from "./args.ts";
 import { isWritten, usedFiles } from "./derive/files.ts";
 import { LEFT_OUT } from "./derive/left-out.ts";
+import { isNeeded } from "./derive/volatile.ts";
 import { callsOf, limitsOf } from "./grants.ts";
 import type { GrantName, Profile, RecordedPhase, Recording } from "./model.ts";
 import { connectAddress, listenAddress, socketName } from "./network.ts";
@@ -56,16 +57,23 @@ function fitCalls(missing: Map<GrantName, string>, profile: Profile, phase: Reco
   }
 }
 
+/** What a profile can say about a file; that one was only looked at is in no profile. */
+const USES = ["read", "write", "execute"] as const;
+
 function fitFiles(missing: Map<GrantName, string>, profile: Profile, recording: Recording): void {
   const { read, write, execute, tmpfs } = profile.filesystem;
   const executable = covering(execute);
   const writable = covering([...write, ...tmpfs]);
+  const emptied = covering(tmpfs);
   const readable = covering([...read, ...write, ...execute, ...tmpfs]);
   for (const file of usedFiles([{ recording, run: "" }])) {
     const { path, access } = file;
     const did = [...access].sort().join(", ");
     if (access.has("execute") && executable(path) === undefined) missing.set(`execute:${path}`, did);
     if (isWritten(file) && writable(path) === undefined) missing.set(`write:${path}`, did);
+    const isUsed = file.type === "file" && USES.some((one) => access.has(one));
+    if (isUsed && isNeeded(file) && emptied(path) !== undefined)
+      missing.set(`read:${path}`, `${did}, of what was there before; ${emptied(path)} may be empty`);
     // A grant of / would be one of everything: listing it is let pass.
     if (access.has("read") && path !== "/" && readable(path) === undefined) missing.set(`read:${path}`, did);
   }

@@ -5,7 +5,6 @@ import {
   canonicalJson,
   derive,
   fits,
-  jsonSchemas,
   parseDocument,
   parseEvidence,
   parseProfile,
@@ -230,16 +229,4 @@ test("limits are written with their meaning", () => {
     "- [ { index: 0, op: masked-eq, mask: 0x7e020000, value: 0 } ] # no new namespaces\n",
   );
   expect(text).toContain("# domain AF_NETLINK, protocol NETLINK_ROUTE\n");
-});
-
-test("the published schemas are those of the readers", () => {
-  const schemas = jsonSchemas();
-  expect(Object.keys(schemas)).toEqual(
-    ["recording", "profile", "evidence", "verdict"].map((kind) => `${kind}-1.schema.json`),
-  );
-  expect(schemas["profile-1.schema.json"]).toMatchObject({
-    $id: expect.stringContaining("profile-1"),
-    additionalProperties: false,
-    required: ["schemaVersion", "name", "target", "arch", "syscalls"],
-  });
 });

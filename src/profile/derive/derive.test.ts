@@ -12,6 +12,7 @@ import {
   explain,
   fits,
   grantsOf,
+  mergeProfiles,
 } from "../index.ts";
 
 const { profile, evidence } = derive([recording]);
@@ -124,10 +125,22 @@ test("an incomplete recording makes an incomplete profile", () => {
 });
 
 property.prop([anyRecording], { numRuns: 200 })("a recording fits the profile that is made of it", (one) => {
-  const made = derive([one]).profile;
-  const missing = fits(made, one).filter(({ grant }) => !/^(read|write):\/?$/.test(grant));
-  expect(missing).toEqual([]);
+  expect(fits(derive([one]).profile, one)).toEqual([]);
 });
+
+/** A path is the same kind of thing in all runs. */
+const anyRun = anyRecording.map((one) => ({
+  ...one,
+  files: one.files.map((file) => ({ ...file, type: "file" as const })),
+}));
+property.prop([anyRun, anyRun], { numRuns: 200 })(
+  "a profile of several runs, or merged of their profiles, holds each of them",
+  (a, b) => {
+    for (const made of [derive([a, b]).profile, mergeProfiles(derive([a]).profile, derive([b]).profile)]) {
+      for (const one of [a, b]) expect(fits(made, one)).toEqual([]);
+    }
+  },
+);
 
 test("a run that uses more does not fit, and the difference is named", () => {
   const more = structuredClone(recording);

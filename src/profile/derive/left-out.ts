@@ -1,5 +1,3 @@
-import type { GrantName } from "../model.ts";
-
 /**
  * Calls that are never granted because a run made them: what they do passes by every filter. `instead` is what programs
  * fall back on when such a call answers ENOSYS, and is granted in its place.
@@ -25,11 +23,6 @@ export const LEFT_OUT: Readonly<Record<string, { reason: string; instead?: strin
     reason: "what is done through io_uring is seen by no filter; most programs fall back on ENOSYS",
   },
 };
-
-/** Whether a grant's name is of a call that is left out. */
-export function isLeftOut(name: GrantName): boolean {
-  return Object.hasOwn(LEFT_OUT, name.slice("syscall:".length));
-}
 
 /**
  * Never taken from a runtime's phase: none needs them once its filter is in place, and a base list that holds them is

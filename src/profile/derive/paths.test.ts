@@ -167,6 +167,18 @@ describe("what may be empty at each start", () => {
     });
   });
 
+  test("and a run that needs something there does not fit", () => {
+    const made = derive([
+      { ...recording, files: [{ path: "/tmp/a", access: ["create"], ok: true }] },
+    ]).profile;
+    const seed: RecordedFile = { path: "/tmp/seed", access: ["read"], ok: true, type: "file" };
+    const other = { ...recording, files: [seed] };
+    expect(made.filesystem.tmpfs).toEqual(["/tmp/"]);
+    expect(fits(made, other)).toEqual([
+      { grant: "read:/tmp/seed", reason: "read, of what was there before; /tmp/ may be empty" },
+    ]);
+  });
+
   test("a folder that was there before is there again", () => {
     expect(filesOf([["/run/postgresql/.s.PGSQL.5432.lock", "create"]]).tmpfs).toEqual(["/run/postgresql/"]);
     expect(

@@ -59,7 +59,7 @@ function foldersBefore(folder: string, inside: readonly UsedFile[]): Set<string>
 }
 
 /** Something that has to be there at the start: not folders (they are made again), nor what is only cleared away. */
-function isNeeded({ access, type, isFresh }: UsedFile): boolean {
+export function isNeeded({ access, type, isFresh }: UsedFile): boolean {
   if (isFresh || type === "directory" || type === "socket" || type === "fifo") return false;
   const isCleared = access.has("delete") && !access.has("read") && !access.has("write");
   return !isCleared || access.has("execute");
