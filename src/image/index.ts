@@ -7,3 +7,4 @@ export { StreamDemuxer, type StreamName } from "./engine/stream.ts";
 export { PROJECT_FILE, type Project, parseProject, readProject, readWorkloadFile } from "./project.ts";
 export { type ProjectStep, type ProjectWorkload, projectJsonSchema } from "./project-schema.ts";
 export { type ResolveOptions, type Target, resolveTarget } from "./target.ts";
+export type { FileTree, TreeEntry } from "./tree.ts";

@@ -126,6 +126,111 @@ export interface Recording {
   notes: Note[];
 }
 
+// ---- analysis ----------------------------------------------------------------------------------------------
+
+/**
+ * How the code that makes a call is reached, of the shortest path its weakest edge: `direct` by calls and jumps;
+ * `address-taken` through a function pointer; `dlopen`, `nss` in a module that is loaded by name; `vdso`, `kernel` by
+ * no code of the program (vDSO fallbacks, restart_syscall).
+ */
+export type ReachedVia = "direct" | "address-taken" | "dlopen" | "nss" | "vdso" | "kernel";
+
+/** The values an argument can have at all places that make the call. Not `closed`: others are possible. */
+export interface ReachableArgument {
+  index: 0 | 1 | 2 | 3 | 4 | 5;
+  name: string;
+  /** Sorted. */
+  values: number[];
+  closed: boolean;
+}
+
+export interface AnalyzedSyscall {
+  name: string;
+  nr: number;
+  /** The shortest path from a root, each "module:function": "nginx:main", "libc.so.6:fork". */
+  path: string[];
+  via: ReachedVia;
+  /** Which executables can make it, sorted. */
+  executables: string[];
+  args?: ReachableArgument[];
+}
+
+export interface AnalyzedExecutable {
+  /** The real path in the target. */
+  path: string;
+  /** "sha256:…" of its content. */
+  digest: string;
+  kind: "elf" | "go" | "script";
+  /** How it comes to run, from the entrypoint on: ["ENTRYPOINT", "/docker-entrypoint.sh line 12: exec"]. */
+  reason: string[];
+  /** How many calls it can make. */
+  syscalls: number;
+}
+
+export interface AnalyzedModule {
+  path: string;
+  /** Hexadecimal; "" for none. */
+  buildId: string;
+  digest: string;
+  /** "executable", "needed by libssl.so.3", "nsswitch.conf: passwd: systemd". */
+  reason: string;
+  /** Functions it has, and how many of them can be reached. */
+  functions: number;
+  reachable: number;
+}
+
+/** A place that the analysis could not see through. Never dropped. */
+export interface Unresolved {
+  module: string;
+  function: string;
+  /** "0x1234" in the module; "" where the place is none in machine code. */
+  address: string;
+  reason: string;
+}
+
+/** What may add calls that are not in the set: code loaded by a name made at run time, code made at run time, any program. */
+export interface Possibility {
+  kind: "dlopen" | "exec" | "jit" | "foreign-abi";
+  module: string;
+  detail: string;
+}
+
+export interface AnalyzedCapability {
+  name: string;
+  /** The calls, with arguments where they matter, for which the kernel may ask for it. */
+  syscalls: string[];
+}
+
+export interface Assumption {
+  /** Kebab-case, as in --assume NAME. */
+  name: string;
+  effect: string;
+  active: boolean;
+  /** The calls that are not in the set because of it (or, not active, that would not be). Sorted. */
+  removes: string[];
+}
+
+export interface Analysis {
+  $schema?: string;
+  schemaVersion: 1;
+  kind: "analysis";
+  target: string;
+  arch: ArchName;
+  /** strict: data is live by section. tight: by object. */
+  mode: "strict" | "tight";
+  executables: AnalyzedExecutable[];
+  /** Sorted by path, each once. */
+  modules: AnalyzedModule[];
+  /** Sorted by number. */
+  syscalls: AnalyzedSyscall[];
+  /** An upper bound: most such calls need none with the arguments a program uses. */
+  capabilities: AnalyzedCapability[];
+  unresolved: Unresolved[];
+  possibilities: Possibility[];
+  assumptions: Assumption[];
+  notes: Note[];
+}
+
 // ---- profile -----------------------------------------------------------------------------------------------
 
 /**

@@ -13,16 +13,30 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   profile: ["linux"],
   bpf: ["linux"],
   kernel: ["bpf", "linux"],
+  elf: [],
   image: [],
   workload: ["image", "kernel", "linux"],
   record: ["kernel", "bpf", "linux", "profile", "image", "workload"],
+  analyze: ["elf", "linux", "profile", "image"],
   emit: ["profile", "linux", "bpf"],
   verify: ["emit", "record", "profile", "image", "workload", "kernel", "bpf", "linux"],
-  cli: ["linux", "profile", "bpf", "kernel", "image", "workload", "record", "emit", "verify"],
+  cli: [
+    "linux",
+    "profile",
+    "bpf",
+    "kernel",
+    "elf",
+    "image",
+    "workload",
+    "record",
+    "analyze",
+    "emit",
+    "verify",
+  ],
 };
 
 /** Rooms of values in, values out: they may not ask the host for anything. */
-const PURE = ["linux", "profile", "bpf", "emit"];
+const PURE = ["linux", "profile", "elf", "bpf", "emit"];
 const HOST_MODULES = /^node:(?:fs|fs\/promises|child_process|net|http|https|dgram|os|worker_threads)$/;
 
 interface Import {
