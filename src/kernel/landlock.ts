@@ -1,9 +1,12 @@
-import { closeSync, constants, openSync, statSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync } from "node:fs";
 import { CinchError, NotSupportedError } from "../base/index.ts";
 import { errnoName } from "../linux/index.ts";
 import { libc } from "./libc.ts";
 
-/** Paths a process may use; a folder stands for everything below it. What is in none of them is refused. */
+/**
+ * Paths a process may use, as profiles have them: one that ends in a slash stands for the folder and everything below,
+ * any other for itself. What is in none of them is refused.
+ */
 export interface LandlockRules {
   read: readonly string[];
   /** What is written may be read as well. */
@@ -66,27 +69,57 @@ const WRITE =
 /** What can be granted on a file that is no folder. */
 const ON_FILES = FS.execute | FS.writeFile | FS.readFile | FS.truncate;
 
-/** The ABI that the kernel offers; 0 where it offers none. */
+/** Whether the kernel offers Landlock. "unknown": the question itself was refused, as by a container's filter. */
+export type LandlockSupport =
+  | { outcome: "yes"; abi: number }
+  | { outcome: "no" | "unknown"; reason: string; needs: string };
+
+/** Asks the kernel for its ABI (landlock_create_ruleset(2), LANDLOCK_CREATE_RULESET_VERSION). */
+export function landlockSupport(): LandlockSupport {
+  if (process.platform !== "linux") return { outcome: "no", reason: process.platform, needs: "Linux 5.13" };
+  const CREATE_RULESET_VERSION = 1;
+  const abi = libc().syscall(CREATE_RULESET, 0, 0, CREATE_RULESET_VERSION);
+  if (abi > 0) return { outcome: "yes", abi };
+  const errno = errnoName(libc().errno());
+  switch (errno) {
+    case "ENOSYS":
+      return { outcome: "no", reason: "the kernel was built without it", needs: "Linux 5.13 with Landlock" };
+    case "EOPNOTSUPP":
+      return {
+        outcome: "no",
+        reason: "it is there, but switched off at boot",
+        needs: "landlock among the security modules: the boot parameter lsm=landlock,…",
+      };
+    default:
+      return {
+        outcome: "unknown",
+        reason: `the question was refused: ${errno}`,
+        needs: "a place where landlock_create_ruleset(2) is allowed; some containers' filters refuse it",
+      };
+  }
+}
+
+/** The ABI that the kernel offers; 0 where it offers none, or does not say. */
 export function landlockAbi(): number {
-  if (process.platform !== "linux") return 0;
-  return Math.max(0, libc().syscall(CREATE_RULESET, 0, 0, 1));
+  const support = landlockSupport();
+  return support.outcome === "yes" ? support.abi : 0;
 }
 
 /**
  * Makes a ruleset of the rules, as far as the kernel's ABI goes. ioctl on devices (ABI 5), the network (ABI 4) and what
- * Landlock knows no right for (stat, chdir, chmod) stay free. Throws NotSupportedError without Landlock.
+ * Landlock knows no right for (stat, chdir, chmod) stay free. A process under a ruleset cannot mount (landlock(7)). Throws
+ * NotSupportedError without Landlock.
  */
 export function createRuleset(rules: LandlockRules): Ruleset {
-  const abi = landlockAbi();
-  if (abi === 0) {
+  const support = landlockSupport();
+  if (support.outcome !== "yes") {
     throw new NotSupportedError(
       "landlock",
-      "this kernel does not offer Landlock, which holds the file rules of a local run",
-      {
-        hint: "Linux 5.13 with landlock among its security modules (CONFIG_LSM)",
-      },
+      `no Landlock here, which holds the file rules of a local run: ${support.reason}`,
+      { hint: support.needs },
     );
   }
+  const { abi } = support;
   const limits: string[] = [];
   let handled = READ | EXECUTE | WRITE;
   if (abi < 2) {
@@ -104,16 +137,7 @@ export function createRuleset(rules: LandlockRules): Ruleset {
   if (fd < 0) throw failed("create a Landlock ruleset");
   const ruleset: Ruleset = { fd, abi, skipped: [], limits };
   try {
-    const wanted = new Map<string, bigint>();
-    for (const [paths, rights] of [
-      [rules.read, READ],
-      [rules.execute, EXECUTE],
-      [rules.write, WRITE | READ],
-      [rules.tmpfs ?? [], WRITE | READ],
-    ] as const) {
-      for (const path of paths) wanted.set(path, (wanted.get(path) ?? 0n) | rights);
-    }
-    for (const [path, rights] of wanted) addRule(ruleset, path, rights & handled);
+    for (const [path, rights] of rightsByPath(rules, limits)) addRule(ruleset, path, rights & handled);
   } catch (error) {
     closeSync(fd);
     throw error;
@@ -121,11 +145,35 @@ export function createRuleset(rules: LandlockRules): Ruleset {
   return ruleset;
 }
 
+function rightsByPath(rules: LandlockRules, limits: string[]): Map<string, bigint> {
+  const wanted = new Map<string, bigint>();
+  for (const [paths, rights] of [
+    [rules.read, READ],
+    [rules.execute, EXECUTE],
+    [rules.write, WRITE | READ],
+    [rules.tmpfs ?? [], WRITE | READ],
+  ] as const) {
+    for (const path of paths) {
+      let named = path;
+      // A rule holds on to one folder, and this process's is not the program's.
+      if (OWN_FOLDER.test(path)) {
+        named = "/proc/";
+        limits.push(
+          `${path}: a process's own folder cannot be named beforehand, so the rule is for all of /proc/`,
+        );
+      }
+      wanted.set(named, (wanted.get(named) ?? 0n) | rights);
+    }
+  }
+  return wanted;
+}
+
+/** A process's own folder in /proc. */
+const OWN_FOLDER = /^\/proc\/(self|thread-self|\d+)(\/|$)/;
+
 function addRule(ruleset: Ruleset, path: string, rights: bigint): void {
   let fd: number;
-  let isFolder: boolean;
   try {
-    isFolder = statSync(path).isDirectory();
     const O_PATH = 0x20_0000;
     fd = openSync(path, O_PATH | constants.O_RDONLY);
   } catch {
@@ -133,9 +181,18 @@ function addRule(ruleset: Ruleset, path: string, rights: bigint): void {
     return;
   }
   try {
+    const isFolder = fstatSync(fd).isDirectory();
+    let given = isFolder ? rights : rights & ON_FILES;
+    // By itself a folder has nothing but its list of names.
+    if (isFolder && !path.endsWith("/")) {
+      given = rights & FS.readDir;
+      if ((rights & ~READ) !== 0n)
+        ruleset.limits.push(`${path} is a folder: what is below it is written ${path}/`);
+      if (given === 0n) return;
+    }
     // struct landlock_path_beneath_attr, packed: allowed_access u64, parent_fd s32.
     const rule = Buffer.alloc(12);
-    rule.writeBigUInt64LE(isFolder ? rights : rights & ON_FILES, 0);
+    rule.writeBigUInt64LE(given, 0);
     rule.writeInt32LE(fd, 8);
     const PATH_BENEATH = 1;
     if (libc().syscall(ADD_RULE, ruleset.fd, PATH_BENEATH, rule, 0) !== 0)

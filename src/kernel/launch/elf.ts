@@ -1,7 +1,7 @@
 import { type Machine, type Step, assembleSteps } from "./machine.ts";
 
 /** Where the file is mapped: the usual place of programs with a fixed address. */
-export const BASE = 0x40_0000;
+const BASE = 0x40_0000;
 const HEADERS = 64 + 56;
 
 /**

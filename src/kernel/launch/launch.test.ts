@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
@@ -12,6 +13,16 @@ import { launcherElf } from "./elf.ts";
 const isLinux = process.platform === "linux" && (process.arch === "x64" || process.arch === "arm64");
 if (!isLinux) process.stderr.write(`SKIPPED: the launcher: needs Linux on x86_64 or aarch64\n`);
 
+/** Root with all that belongs to it, which root of a container is not. */
+function mayAdminister(): boolean {
+  if (process.getuid?.() !== 0) return false;
+  const effective = /^CapEff:\s*(\S+)/m.exec(readFileSync("/proc/self/status", "utf8"))![1]!;
+  const CAP_SYS_ADMIN = 21n;
+  return ((BigInt(`0x${effective}`) >> CAP_SYS_ADMIN) & 1n) === 1n;
+}
+if (isLinux && !mayAdminister())
+  process.stderr.write("SKIPPED: capabilities of launched programs: needs root with CAP_SYS_ADMIN\n");
+
 async function run(
   argv: string[],
   confinement: LocalConfinement = {},
@@ -20,6 +31,15 @@ async function run(
   const launched = await launch(argv, { confinement, onOutput: (chunk) => (output += String(chunk)) });
   const { code } = await launched.exited;
   return { code, output };
+}
+
+/** The state of a process as proc_pid_status(5) has it; "" if there is none. */
+function stateOf(pid: number): string {
+  try {
+    return /^State:\s*(\S)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? "";
+  } catch {
+    return "";
+  }
 }
 
 /** Answers uname (63, on arm64 160) with EACCES, and lets all else pass. */
@@ -77,6 +97,17 @@ describe.skipIf(!isLinux)("a program is started by the launcher", () => {
   });
 
   test("what cannot be started is told apart", async () => {
+    writeFileSync(join(folder, "closed"), "#!/bin/sh\n", { mode: 0o644 });
+    // To root of a machine too: without any x bit nobody may execute it.
+    await expect(run([join(folder, "closed")])).rejects.toMatchObject({
+      code: "no-program",
+      hint: `chmod +x ${join(folder, "closed")}`,
+    });
+    writeFileSync(join(folder, "orphan"), "#!/no/such/shell\n", { mode: 0o755 });
+    await expect(run([join(folder, "orphan")])).rejects.toMatchObject({
+      code: "launch-failed",
+      message: expect.stringContaining("could not execute the program: ENOENT"),
+    });
     await expect(run(["no-such-program"])).rejects.toMatchObject({ code: "no-program" });
     writeFileSync(join(folder, "text"), "just text", { mode: 0o755 });
     await expect(run([join(folder, "text")])).rejects.toThrow(/could not execute the program: ENOEXEC/);
@@ -96,16 +127,32 @@ describe.skipIf(!isLinux)("a program is started by the launcher", () => {
     ).toMatch(/NoNewPrivs:\s+1\nSeccomp:\s+2/);
   });
 
+  test("and is ended with whoever started it", async () => {
+    const script = `const { launch } = await import(${JSON.stringify(new URL("../index.ts", import.meta.url))});
+      const { pid } = await launch(["sleep", "1000"]);
+      console.log(pid);`;
+    const starter = spawn(process.execPath, ["--input-type=module", "-e", script], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const [said] = (await once(starter.stdout, "data")) as [Buffer];
+    const pid = Number(String(said));
+    expect(stateOf(pid)).toMatch(/^[RSD]/);
+    starter.kill("SIGKILL");
+    await expect.poll(() => stateOf(pid), { timeout: 30_000 }).toMatch(/^($|Z)/);
+  });
+
   test("under file rules", async (context) => {
     if (landlockAbi() === 0) {
       process.stderr.write("SKIPPED: file rules: this kernel does not offer Landlock\n");
       context.skip();
     }
     writeFileSync(join(folder, "secret"), "secret");
-    const system = ["/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache"].filter((path) => existsSync(path));
+    const system = ["/usr/", "/lib/", "/lib64/", "/bin/", "/etc/ld.so.cache"].filter((path) =>
+      existsSync(path),
+    );
     const open = join(folder, "open");
     spawnSync("mkdir", [open]);
-    const landlock = { read: system, write: [open], execute: system };
+    const landlock = { read: system, write: [`${open}/`], execute: system };
     const script = `cat ${folder}/secret; echo a > ${folder}/new; echo b > ${open}/b && mv ${open}/b ${open}/c && cat ${open}/c`;
     const { output } = await run(["sh", "-c", script], { noNewPrivileges: true, landlock });
     expect(output.match(/Permission denied/g)).toHaveLength(2);
@@ -113,7 +160,7 @@ describe.skipIf(!isLinux)("a program is started by the launcher", () => {
     expect(existsSync(join(folder, "new"))).toBe(false);
   });
 
-  test.skipIf(process.getuid?.() !== 0)("with the capabilities that are kept, and no other", async () => {
+  test.skipIf(!mayAdminister())("with the capabilities that are kept, and no other", async () => {
     const { output } = await run(["grep", "-E", "Cap(Prm|Eff|Bnd|Inh)", "/proc/self/status"], {
       capabilities: ["CAP_KILL"],
     });
@@ -123,8 +170,13 @@ describe.skipIf(!isLinux)("a program is started by the launcher", () => {
     const without = await run(["grep", "-E", "Cap(Prm|Eff|Bnd)|NoNewPrivs", "/proc/self/status"], filtered);
     expect(without.output.match(/0000000000000020/g)).toHaveLength(3);
     expect(without.output).toMatch(/NoNewPrivs:\s+0/);
-    const other = await run(["id", "-u"], { user: { uid: 65_534, gid: 65_534 }, capabilities: [] });
-    expect(other.output).toBe("65534\n");
+    const user = { uid: 65_534, gid: 65_534 };
+    expect((await run(["id", "-u"], { user, capabilities: [] })).output).toBe("65534\n");
+    const other = await run(["grep", "-E", "Cap(Prm|Eff)|Seccomp:", "/proc/self/status"], {
+      user,
+      filter: noUname(),
+    });
+    expect(other.output).toMatch(/CapPrm:\s+0{16}\nCapEff:\s+0{16}\nSeccomp:\s+2/);
   });
 });
 

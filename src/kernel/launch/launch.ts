@@ -1,16 +1,17 @@
 import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
 import { once } from "node:events";
-import { accessSync, closeSync, constants, readdirSync, readlinkSync, writeSync } from "node:fs";
-import { delimiter, join, resolve } from "node:path";
+import { closeSync, writeSync } from "node:fs";
+import { resolve } from "node:path";
 import type { Readable, Writable } from "node:stream";
-import { setTimeout as sleep } from "node:timers/promises";
 import { CinchError, NotSupportedError } from "../../base/index.ts";
 import { errnoName } from "../../linux/index.ts";
-import { createRuleset } from "../landlock.ts";
+import { type Ruleset, createRuleset } from "../landlock.ts";
 import { libc } from "../libc.ts";
 import { FLAG_WAIT_KILLABLE, type LocalConfinement, launchSteps } from "./confinement.ts";
-import { BASE, launcherElf } from "./elf.ts";
+import { launcherElf } from "./elf.ts";
+import { LAUNCHER, knowsWaitKillable, takeListener } from "./listener.ts";
 import type { Machine, Step } from "./machine.ts";
+import { findProgram } from "./program.ts";
 
 export interface LaunchOptions {
   confinement?: LocalConfinement;
@@ -27,18 +28,15 @@ export interface LaunchOptions {
 export interface Launched {
   pid: number;
   child: ChildProcess;
-  /** Resolves when the process has ended. */
+  /** Resolves when the process has ended, and nobody holds its output any more. */
   exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
-  /** The descriptor on which notifications of its filter come; the caller's to close. */
+  /** Where `confinement.listener` is true: the descriptor on which notifications of its filter come; the caller's to close. */
   listener: number | undefined;
   /** Rules that named what does not exist, and limits of this kernel's Landlock. */
   landlock: { skipped: string[]; limits: string[] } | undefined;
 }
 
 const MEMFD_CREATE = process.arch === "arm64" ? 279 : 319;
-const SECCOMP = process.arch === "arm64" ? 277 : 317;
-const PIDFD_OPEN = 434;
-const PIDFD_GETFD = 438;
 const MFD_CLOEXEC = 1;
 
 /**
@@ -53,59 +51,36 @@ export async function launch(argv: readonly string[], options: LaunchOptions = {
   const confinement = { ...options.confinement };
   // Without privilege there is nothing to drop, and under no-new-privileges nothing to gain.
   if (process.getuid?.() !== 0) delete confinement.capabilities;
-  const env = options.env ?? process.env;
   const cwd = resolve(options.cwd ?? ".");
+  const env = options.env ?? process.env;
   const program = findProgram(argv[0] ?? "", env["PATH"], cwd);
+  const flags = confinement.listener !== undefined && knowsWaitKillable() ? FLAG_WAIT_KILLABLE : 0;
+  const steps = launchSteps(machine, confinement, flags);
   const ruleset = confinement.landlock === undefined ? undefined : createRuleset(confinement.landlock);
-  let memfd: number | undefined;
-  let child: ChildProcess;
-  let steps: Step[];
-  try {
-    const flags = confinement.listener === true && knowsWaitKillable() ? FLAG_WAIT_KILLABLE : 0;
-    steps = launchSteps(machine, confinement, flags).map((step) => withProgram(step, confinement.filter));
-    memfd = libc().syscall(MEMFD_CREATE, Buffer.from("cinch-launch\0"), MFD_CLOEXEC);
-    if (memfd < 0) throw new CinchError("launch-failed", `memfd_create: ${errnoName(libc().errno())}`);
-    writeSync(memfd, linkFilter(machine, steps, confinement.filter));
-    const stdio: StdioOptions =
-      options.stdio === "inherit" ? ["inherit", "inherit", "inherit"] : ["ignore", "pipe", "pipe"];
-    stdio.push("pipe", "pipe", ruleset?.fd ?? "ignore");
-    // By our own /proc entry: the launcher itself holds no descriptor of the file.
-    child = spawn(`/proc/${process.pid}/fd/${memfd}`, [program, ...argv], {
-      cwd,
-      env,
-      stdio,
-      argv0: argv[0],
-      // In a session of its own, Ctrl-C in our terminal reaches us alone, and we end it as it wants to be ended.
-      detached: options.stdio !== "inherit",
-    });
-    // At once: Node throws away what nobody reads when a process ends.
-    child.stdout?.on("data", (chunk: Buffer) => options.onOutput?.(chunk, "stdout"));
-    child.stderr?.on("data", (chunk: Buffer) => options.onOutput?.(chunk, "stderr"));
-    await once(child, "spawn");
-  } catch (error) {
-    if (error instanceof CinchError) throw error;
-    throw new CinchError("launch-failed", `cannot start the launcher for ${argv[0]}`, {
-      cause: error,
-      hint: `is ${cwd} a folder that this user may enter?`,
-    });
-  } finally {
-    if (ruleset !== undefined) closeSync(ruleset.fd);
-  }
+  const child = await spawnLauncher(machine, steps, [program, ...argv], { ...options, cwd, env }, ruleset);
   const pid = child.pid!;
   const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((done) => {
     child.once("close", (code, signal) => done({ code, signal }));
   });
   const gate = child.stdio[3] as unknown as Writable;
-  const status = child.stdio[4] as unknown as Readable;
   gate.on("error", () => {});
-  const outcome = readStatus(status);
+  const status = readStatus(child.stdio[4] as unknown as Readable);
+  let listener: number | undefined;
+  let failed: AbortSignal | undefined;
   try {
     await options.gate?.(pid);
     gate.write("\n");
-    const listener = confinement.listener === true ? await takeListener(pid, outcome) : undefined;
+    if (confinement.listener !== undefined) {
+      listener = await supervised(pid, status);
+      if (listener !== undefined && confinement.listener !== true) {
+        const mine = listener;
+        listener = undefined;
+        failed = confinement.listener(mine) ?? undefined;
+      }
+    }
     gate.end("\n");
-    // Where calls are handed to a supervisor, execve may wait for one: the caller, who has the listener now.
-    if (listener === undefined) await checkStatus(outcome, steps, argv[0]!, program);
+    // With the listener in the caller's hands, execve may wait for the caller.
+    if (listener === undefined) checkStatus(await unless(status, failed), steps, argv[0]!, program);
     return {
       pid,
       child,
@@ -114,12 +89,11 @@ export async function launch(argv: readonly string[], options: LaunchOptions = {
       landlock: ruleset === undefined ? undefined : { skipped: ruleset.skipped, limits: ruleset.limits },
     };
   } catch (error) {
+    if (listener !== undefined) closeSync(listener);
     gate.destroy();
     child.kill("SIGKILL");
     await exited;
     throw error;
-  } finally {
-    closeSync(memfd);
   }
 }
 
@@ -132,48 +106,63 @@ function machineHere(): Machine {
   );
 }
 
-/** struct sock_fprog points to its filter: two pieces of data, of which one holds the other's address. */
-function withProgram(step: Step, filter: Uint8Array | undefined): Step {
-  if (filter === undefined || step.name !== "install the seccomp filter") return step;
-  const fprog = Buffer.alloc(16);
-  fprog.writeUInt16LE(filter.length / 8, 0);
-  return { ...step, args: [...step.args.slice(0, 2), { data: Buffer.concat([fprog, filter]) }] };
-}
-
-/** Puts the address of the filter, which lies right behind its struct sock_fprog, into the finished file. */
-function linkFilter(machine: Machine, steps: readonly Step[], filter: Uint8Array | undefined): Buffer {
-  const elf = launcherElf(machine, steps);
-  if (filter === undefined) return elf;
-  const at = elf.indexOf(Buffer.from(filter)) - 16;
-  elf.writeBigUInt64LE(BigInt(BASE + at + 16), at + 8);
-  return elf;
-}
-
-/** execvp(3): a name without a slash is looked for in PATH. */
-function findProgram(name: string, path = "/usr/local/bin:/usr/bin:/bin", cwd: string): string {
-  const places = name.includes("/")
-    ? [resolve(cwd, name)]
-    : path.split(delimiter).map((folder) => join(folder || ".", name));
-  for (const place of name === "" ? [] : places) {
-    try {
-      accessSync(place, constants.X_OK);
-      return place;
-    } catch {
-      // The next one.
-    }
+/** Starts the launcher, which then waits at its gate. The ruleset is closed here: the launcher has its own. */
+async function spawnLauncher(
+  machine: Machine,
+  steps: readonly Step[],
+  args: readonly [string, ...string[]],
+  options: LaunchOptions,
+  ruleset: Ruleset | undefined,
+): Promise<ChildProcess> {
+  const isInherited = options.stdio === "inherit";
+  const memfd = libc().syscall(MEMFD_CREATE, Buffer.from(`${LAUNCHER}\0`), MFD_CLOEXEC);
+  try {
+    if (memfd < 0) throw new CinchError("launch-failed", `memfd_create: ${errnoName(libc().errno())}`);
+    const elf = launcherElf(machine, steps);
+    for (let done = 0; done < elf.length;) done += writeSync(memfd, elf, done);
+    const stdio: StdioOptions = isInherited ? ["inherit", "inherit", "inherit"] : ["ignore", "pipe", "pipe"];
+    stdio.push("pipe", "pipe", ruleset?.fd ?? "ignore");
+    // By our own /proc entry: the launcher itself holds no descriptor of the file.
+    const child = spawn(`/proc/${process.pid}/fd/${memfd}`, args, {
+      cwd: options.cwd,
+      env: options.env,
+      stdio,
+      argv0: args[1],
+      // In a session of its own, Ctrl-C in our terminal reaches us alone, and we end it as it wants to be ended.
+      detached: !isInherited,
+    });
+    // At once: Node throws away what nobody reads when a process ends.
+    child.stdout?.on("data", (chunk: Buffer) => options.onOutput?.(chunk, "stdout"));
+    child.stderr?.on("data", (chunk: Buffer) => options.onOutput?.(chunk, "stderr"));
+    await once(child, "spawn");
+    return child;
+  } catch (error) {
+    if (error instanceof CinchError) throw error;
+    throw new CinchError("launch-failed", `cannot start the launcher for ${args[1]}`, {
+      cause: error,
+      hint: `is ${options.cwd} a folder that this user may enter?`,
+    });
+  } finally {
+    if (memfd >= 0) closeSync(memfd);
+    if (ruleset !== undefined) closeSync(ruleset.fd);
   }
-  throw new CinchError("no-program", `there is no program '${name}'`, {
-    hint: name.includes("/") ? `looked for ${places[0]}` : `looked in PATH: ${path}`,
-  });
 }
 
-/** SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (Linux 5.19): EFAULT says the flags were taken, EINVAL that they were not. */
-function knowsWaitKillable(): boolean {
-  libc().syscall(SECCOMP, 1, FLAG_WAIT_KILLABLE | 8, 0);
-  return errnoName(libc().errno()) === "EFAULT";
+/** Waits, but no longer than until a signal, whose reason it throws. */
+async function unless<T>(awaited: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return awaited;
+  signal.throwIfAborted();
+  const { promise, reject } = Promise.withResolvers<never>();
+  const stop = (): void => reject(signal.reason as Error);
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    return await Promise.race([awaited, promise]);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
 }
 
-/** What the launcher says: nothing (its end is closed by execve) or the step that failed. */
+/** What the launcher says: nothing (its end is closed by execve) or the step that failed, and the errno. */
 function readStatus(status: Readable): Promise<Buffer> {
   return new Promise((done) => {
     const chunks: Buffer[] = [];
@@ -183,57 +172,36 @@ function readStatus(status: Readable): Promise<Buffer> {
   });
 }
 
-async function checkStatus(
-  outcome: Promise<Buffer>,
-  steps: readonly Step[],
-  name: string,
-  program: string,
-): Promise<void> {
-  const said = await outcome;
-  if (said.length < 8) return;
-  const step = steps[said.readUInt32LE(0)]?.name ?? "a step";
-  const errno = errnoName(said.readUInt32LE(4));
-  throw new CinchError("launch-failed", `${name}: could not ${step}: ${errno}`, {
-    hint:
-      errno === "ENOEXEC"
-        ? `${program} is no program this machine can run; a script needs a first line such as #!/bin/sh`
-        : errno === "EPERM"
-          ? "that needs privileges: run as root"
-          : undefined,
-  });
-}
-
-/** The listener is the only descriptor of its kind in the launcher, which waits at its gate for us. */
-async function takeListener(pid: number, outcome: Promise<Buffer>): Promise<number> {
-  let over = false;
-  void outcome.then(() => (over = true));
-  const c = libc();
-  const pidfd = c.syscall(PIDFD_OPEN, pid, 0);
-  if (pidfd < 0) throw new CinchError("launch-failed", `pidfd_open: ${errnoName(c.errno())}`);
-  try {
-    for (let tries = 0; tries < 5000 && !over; tries += 1) {
-      const number = findListener(pid);
-      if (number !== undefined) {
-        const fd = c.syscall(PIDFD_GETFD, pidfd, number, 0);
-        if (fd >= 0) return fd;
-      }
-      await sleep(1);
-    }
-  } finally {
-    closeSync(pidfd);
-  }
+/** Takes the listener; undefined if the launcher failed before, which its status tells. */
+async function supervised(pid: number, status: Promise<Buffer>): Promise<number | undefined> {
+  let isOver = false;
+  void status.then(() => (isOver = true));
+  const listener = await takeListener(pid, () => isOver);
+  if (listener !== undefined || isOver) return listener;
   throw new CinchError("launch-failed", "the launcher installed no filter that notifies", {
     hint: "seccomp user notification needs Linux 5.0; cinch doctor shows what this kernel offers",
   });
 }
 
-function findListener(pid: number): number | undefined {
-  try {
-    for (const fd of readdirSync(`/proc/${pid}/fd`)) {
-      if (readlinkSync(`/proc/${pid}/fd/${fd}`) === "anon_inode:seccomp notify") return Number(fd);
-    }
-  } catch {
-    // It is just starting, or gone.
+/** Throws `launch-failed` if the launcher said in what it failed. */
+function checkStatus(said: Buffer, steps: readonly Step[], name: string, program: string): void {
+  if (said.length < 8) return;
+  const step = steps[said.readUInt32LE(0)]?.name ?? "a step";
+  const errno = errnoName(said.readUInt32LE(4));
+  throw new CinchError("launch-failed", `${name}: could not ${step}: ${errno}`, {
+    hint: hintFor(step, errno, program),
+  });
+}
+
+function hintFor(step: string, errno: string, program: string): string | undefined {
+  if (step === "execute the program") {
+    if (errno === "ENOEXEC")
+      return `${program} is no program this machine can run; a script needs a first line such as #!/bin/sh`;
+    // The kernel says so of the interpreter in a script's first line, and of a program's loader.
+    if (errno === "ENOENT") return `the interpreter that ${program} names is not there`;
+    return undefined;
   }
-  return undefined;
+  if (/filter|Landlock/.test(step) && (errno === "EACCES" || errno === "EPERM"))
+    return "without no-new-privileges that needs CAP_SYS_ADMIN";
+  return errno === "EPERM" ? "that needs privileges: run as root, with all its capabilities" : undefined;
 }

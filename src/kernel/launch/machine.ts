@@ -7,6 +7,8 @@ export type Argument =
   | bigint
   /** The address of these bytes, which are put behind the code. */
   | { data: Buffer }
+  /** The address of a struct sock_fprog for this filter (struct sock_filter[]); both are put behind the code. */
+  | { filter: Uint8Array }
   /** argv[1]: the program to execute. */
   | "program"
   /** &argv[2]: its own argument vector. */
@@ -85,9 +87,17 @@ export function assembleSteps(
     length += padded.length;
     return at;
   };
+  const placeFilter = (filter: Uint8Array): number => {
+    const fprog = Buffer.alloc(16);
+    fprog.writeUInt16LE(filter.length / 8, 0);
+    fprog.writeBigUInt64LE(BigInt(place(Buffer.from(filter))), 8);
+    return place(fprog);
+  };
   const resolved = steps.map((step) => ({
     ...step,
-    args: step.args.map((arg) => (typeof arg === "object" ? place(arg.data) : arg)),
+    args: step.args.map((arg) =>
+      typeof arg !== "object" ? arg : "data" in arg ? place(arg.data) : placeFilter(arg.filter),
+    ),
   }));
   const code = machine === "x64" ? x64(resolved) : arm64(resolved);
   return { code, data: Buffer.concat(data) };
@@ -184,6 +194,8 @@ function arm64(steps: readonly Resolved[]): Buffer {
   const fail = words.length;
   for (const { at, kind } of branches) {
     const offset = fail - at;
+    // tbnz reaches 32 KiB, some 200 steps; more would need another branch.
+    if (offset >= 0x2000) throw new RangeError(`a launcher of ${steps.length} steps is too long`);
     // b.ne, or tbnz x0, #63
     words[at] =
       kind === "not-one" ? 0x54000001 | ((offset & 0x7ffff) << 5) : 0xb7f80000 | ((offset & 0x3fff) << 5);

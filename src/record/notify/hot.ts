@@ -1,3 +1,4 @@
+import type { PassedCall } from "../../kernel/index.ts";
 import { syscallNumber } from "../../linux/index.ts";
 
 /**
@@ -15,6 +16,7 @@ export const HOT_CALLS = [
   "recvmsg",
   "epoll_wait",
   "epoll_pwait",
+  "epoll_ctl",
   "poll",
   "ppoll",
   "select",
@@ -25,14 +27,24 @@ export const HOT_CALLS = [
   "nanosleep",
   "sched_yield",
   "lseek",
+  "close",
   "munmap",
   "madvise",
   "rt_sigreturn",
   "rt_sigprocmask",
   "getpid",
   "gettid",
+  "sendto",
 ] as const;
 
-export function hotNumbers(arch: "x86_64" | "aarch64"): number[] {
-  return HOT_CALLS.flatMap((name) => syscallNumber(arch, name) ?? []);
+/** Hot only while this argument is null: with an address, sendto says where to. */
+const NULL_ARGUMENT: Readonly<Partial<Record<(typeof HOT_CALLS)[number], number>>> = { sendto: 4 };
+
+/** The hot calls that an architecture has, as a filter is told of them. */
+export function hotCalls(arch: "x86_64" | "aarch64"): PassedCall[] {
+  return HOT_CALLS.flatMap((name) => {
+    const nr = syscallNumber(arch, name);
+    const nullArgument = NULL_ARGUMENT[name];
+    return nr === undefined ? [] : [{ nr, ...(nullArgument !== undefined && { nullArgument }) }];
+  });
 }

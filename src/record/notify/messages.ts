@@ -1,5 +1,5 @@
 import type { OciSeccomp } from "../../linux/index.ts";
-import type { RecordedFile, SocketOp } from "../../profile/index.ts";
+import type { RecordedFile, RecordedSocket } from "../../profile/index.ts";
 
 /** What the supervising worker is told at its start. */
 export interface WorkerTask {
@@ -18,6 +18,7 @@ export interface SeenCall {
   /** Index into ABIS. */
   abi: number;
   nr: number;
+  count: number;
   /** Values of the arguments that matter (calls.ts), a row each. */
   rows: bigint[][];
 }
@@ -29,17 +30,10 @@ export interface SeenFile {
   type?: RecordedFile["type"];
 }
 
-export interface SeenSocket {
-  op: SocketOp;
-  family: number;
-  /** 0 where it could not be told. */
-  type: number;
-  address: string;
-}
-
 export interface SeenRefusal {
   abi: number;
   nr: number;
+  /** The error's name, or "SIGSYS" where the filter would have ended the process. */
   errno: string;
   args: bigint[];
   executable: string;
@@ -49,10 +43,15 @@ export interface SeenRefusal {
 export interface WorkerResult {
   calls: SeenCall[];
   files: SeenFile[];
-  sockets: SeenSocket[];
+  sockets: RecordedSocket[];
   executables: string[];
+  /** Programs that would have gained privilege, and by what. */
+  privileged: [path: string, by: string][];
   refusals: SeenRefusal[];
   /** Strings that could not be read. */
   lostStrings: number;
+  /** Refusals that are not among `refusals`, which are too many. */
+  lostRefusals: number;
+  /** Why the worker gave up: calls that come after are not answered. */
   error?: string;
 }
