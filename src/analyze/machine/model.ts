@@ -43,11 +43,16 @@ export interface ScanSink {
   syscall(at: number): void;
   /** A system call by another one: int 0x80, sysenter. */
   foreign(at: number): void;
+  /** The function ends here by returning to its caller. */
+  returns(at: number): void;
   /** A call or jump through a register, or through memory at an address not known. */
   indirect(at: number, kind: "call" | "jump"): void;
   /** What cannot be decoded, or no program executes in user mode: data inside code. */
   invalid(at: number): void;
-  /** The last instruction of the pass, and whether what follows can be reached from it by going on. `lastCall`: it is a call. */
+  /**
+   * After the last instruction: whether what follows the code can be reached by going on. Padding at the end (nops,
+   * traps) does not count: what decides is the last instruction before it. `lastCall`: that one is a call.
+   */
   end(next: number, fallsThrough: boolean, lastCall: boolean): void;
 }
 
