@@ -9,6 +9,8 @@ export interface Machine {
   /** Names by number; the numbers are what `Insn.effects` and queries use. */
   readonly registers: readonly string[];
   readonly stackPointer: number;
+  /** Bytes that a call pushes for the way back: 8 on x86-64, 0 where a register holds it. */
+  readonly callPushes: number;
   /** The register that holds the number at a system call (rax, x8). */
   readonly callNumber: number;
   /** The registers of the arguments of a system call, in order. */
@@ -23,8 +25,11 @@ export interface Machine {
   readonly clobberedBySyscall: readonly number[];
   /** The smallest step between instructions: 1 or 4. */
   readonly alignment: number;
-  /** Reads `code`, which is loaded at `address`, in one pass, and tells `sink` what it refers to. */
-  scan(code: Uint8Array, address: number, sink: ScanSink): void;
+  /**
+   * Reads `code`, which is loaded at `address`, in one pass, and tells `sink` what it refers to. `absolute`: the module
+   * is loaded where it was linked (not position-independent), so that constants in this range may be addresses.
+   */
+  scan(code: Uint8Array, address: number, sink: ScanSink, absolute?: { from: number; to: number }): void;
   /** Reads `code`, loaded at `address`, exactly. Stops at what it cannot decode, with an instruction of flow "invalid". */
   lower(code: Uint8Array, address: number): Insn[];
 }

@@ -1,0 +1,280 @@
+import iced from "iced-x86";
+import type { Effect, Expr, Flow, Insn } from "../model.ts";
+import { FORM, type IcedInstruction, OpKind, forms } from "./codes.ts";
+import {
+  RSP,
+  UNKNOWN,
+  addressOf,
+  placeOf,
+  readMemory,
+  readOperand,
+  registerBits,
+  registerNumber,
+  writeMemory,
+  writeOperand,
+  writeRegister,
+} from "./operands.ts";
+
+const { Decoder, DecoderOptions, Instruction, InstructionInfoFactory, Mnemonic, OpAccess, Register } = iced;
+
+const FLOWS: Readonly<Record<number, Flow>> = {
+  [FORM.call]: "call",
+  [FORM.jump]: "jump",
+  [FORM.branch]: "branch",
+  [FORM.callThrough]: "call",
+  [FORM.jumpThrough]: "jump",
+  [FORM.returns]: "return",
+  [FORM.syscall]: "syscall",
+  [FORM.stop]: "stop",
+  [FORM.invalid]: "invalid",
+};
+
+/** Reads x86-64 code exactly: what `Machine.lower` promises. Stops at what cannot be decoded. */
+export function lower(code: Uint8Array, address: number): Insn[] {
+  const decoder = new Decoder(64, code, DecoderOptions.None);
+  decoder.ip = BigInt(address);
+  const instruction = new Instruction();
+  const insns: Insn[] = [];
+  try {
+    while (decoder.position < code.length) {
+      const before = decoder.position;
+      decoder.decodeOut(instruction);
+      const insn = lowerOne(instruction, address + before, decoder.position - before);
+      insns.push(insn);
+      if (insn.flow === "invalid") break;
+    }
+  } finally {
+    instruction.free();
+    decoder.free();
+  }
+  return insns;
+}
+
+function lowerOne(instruction: IcedInstruction, address: number, size: number): Insn {
+  const form = forms[instruction.code]!;
+  const flow = FLOWS[form] ?? "next";
+  switch (form) {
+    case FORM.call:
+    case FORM.jump:
+      return { address, size, flow, target: Number(instruction.nearBranchTarget), effects: [] };
+    case FORM.branch:
+      return {
+        address,
+        size,
+        flow,
+        target: Number(instruction.nearBranchTarget),
+        effects: instruction.mnemonic === Mnemonic.Loop ? generic(instruction) : [],
+      };
+    case FORM.callThrough:
+    case FORM.jumpThrough:
+      return { address, size, flow, through: readOperand(instruction, 0), effects: [] };
+    case FORM.padding:
+    case FORM.returns:
+    case FORM.syscall:
+    case FORM.stop:
+    case FORM.invalid:
+      return { address, size, flow, effects: [] };
+    case FORM.lea:
+      return { address, size, flow, effects: writeOperand(instruction, 0, addressOf(instruction)) };
+    default:
+      return { address, size, flow, effects: effectsOf(instruction) };
+  }
+}
+
+/** Two-operand arithmetic that expressions know. */
+const ARITHMETIC: Readonly<Record<number, "add" | "sub" | "and" | "or" | "xor" | "shl" | "shr">> = {
+  [Mnemonic.Add]: "add",
+  [Mnemonic.Sub]: "sub",
+  [Mnemonic.And]: "and",
+  [Mnemonic.Or]: "or",
+  [Mnemonic.Xor]: "xor",
+  [Mnemonic.Shl]: "shl",
+  [Mnemonic.Shr]: "shr",
+};
+
+/** By mnemonic: what only reads (cmp, test). */
+const READS_ONLY = new Set<number>([
+  Mnemonic.Cmp,
+  Mnemonic.Test,
+  Mnemonic.Bt,
+  Mnemonic.Prefetcht0,
+  Mnemonic.Pause,
+]);
+
+const conditionalMoves = new Set<number>();
+const conditionalSets = new Set<number>();
+for (const [name, value] of Object.entries(Mnemonic)) {
+  if (typeof value !== "number") continue;
+  if (name.startsWith("Cmov")) conditionalMoves.add(value);
+  else if (/^Set(o|no|b|ae|e|ne|be|a|s|ns|p|np|l|ge|le|g)$/.test(name)) conditionalSets.add(value);
+}
+
+function effectsOf(instruction: IcedInstruction): Effect[] {
+  const { mnemonic } = instruction;
+  if (READS_ONLY.has(mnemonic)) return [];
+  const isGeneral =
+    instruction.opCount === 0 ||
+    instruction.op0Kind !== OpKind.Register ||
+    registerNumber(instruction.op0Register) !== undefined;
+  if (!isGeneral) return generic(instruction);
+  const operation = ARITHMETIC[mnemonic];
+  if (operation !== undefined && instruction.opCount === 2) return arithmetic(instruction, operation);
+  if (conditionalMoves.has(mnemonic))
+    return writeOperand(instruction, 0, {
+      kind: "either",
+      a: readOperand(instruction, 0),
+      b: readOperand(instruction, 1),
+    });
+  if (conditionalSets.has(mnemonic)) return writeOperand(instruction, 0, oneOf(0, 1));
+  switch (mnemonic) {
+    case Mnemonic.Mov:
+      return isSystemMove(instruction)
+        ? generic(instruction)
+        : writeOperand(instruction, 0, readOperand(instruction, 1));
+    case Mnemonic.Movzx:
+      return writeOperand(instruction, 0, readOperand(instruction, 1));
+    case Mnemonic.Movsx:
+    case Mnemonic.Movsxd:
+      return writeOperand(instruction, 0, signExtended(instruction));
+    case Mnemonic.Cdqe:
+      return writeRegister(Register.RAX, low({ kind: "register", register: 0 }, 32, true));
+    case Mnemonic.Inc:
+      return writeOperand(instruction, 0, plus(readOperand(instruction, 0), 1));
+    case Mnemonic.Dec:
+      return writeOperand(instruction, 0, plus(readOperand(instruction, 0), -1));
+    case Mnemonic.Neg:
+      return writeOperand(instruction, 0, {
+        kind: "sub",
+        a: { kind: "const", value: 0 },
+        b: readOperand(instruction, 0),
+      });
+    case Mnemonic.Not:
+      return writeOperand(instruction, 0, {
+        kind: "xor",
+        a: readOperand(instruction, 0),
+        b: { kind: "const", value: -1 },
+      });
+    case Mnemonic.Sbb:
+      if (isSameRegister(instruction)) return writeOperand(instruction, 0, oneOf(0, -1));
+      return generic(instruction);
+    case Mnemonic.Push:
+      return push(instruction);
+    case Mnemonic.Pop:
+      return pop(instruction);
+    case Mnemonic.Leave:
+      return [
+        { to: { register: RSP }, value: plus({ kind: "register", register: 5 }, 8) },
+        { to: { register: 5 }, value: { kind: "memory", base: 5, offset: 0, size: 8, signed: false } },
+      ];
+    case Mnemonic.Xchg:
+      return exchange(instruction);
+    default:
+      return generic(instruction);
+  }
+}
+
+function arithmetic(
+  instruction: IcedInstruction,
+  operation: "add" | "sub" | "and" | "or" | "xor" | "shl" | "shr",
+): Effect[] {
+  if ((operation === "xor" || operation === "sub") && isSameRegister(instruction))
+    return writeOperand(instruction, 0, { kind: "const", value: 0 });
+  const value: Expr = { kind: operation, a: readOperand(instruction, 0), b: readOperand(instruction, 1) };
+  return writeOperand(instruction, 0, value);
+}
+
+function isSameRegister(instruction: IcedInstruction): boolean {
+  return (
+    instruction.op0Kind === OpKind.Register &&
+    instruction.op1Kind === OpKind.Register &&
+    instruction.op0Register === instruction.op1Register
+  );
+}
+
+/** Moves from and to segment and control registers. */
+function isSystemMove(instruction: IcedInstruction): boolean {
+  return instruction.op1Kind === OpKind.Register && registerNumber(instruction.op1Register) === undefined;
+}
+
+function signExtended(instruction: IcedInstruction): Expr {
+  if (instruction.op1Kind === OpKind.Memory) return readMemory(instruction, true);
+  const number = registerNumber(instruction.op1Register);
+  const bits = registerBits(instruction.op1Register);
+  if (number === undefined || (bits !== 8 && bits !== 16 && bits !== 32)) return UNKNOWN;
+  return low({ kind: "register", register: number }, bits, true);
+}
+
+function low(a: Expr, bits: 8 | 16 | 32, signed: boolean): Expr {
+  return { kind: "low", a, bits, signed };
+}
+
+function oneOf(a: number, b: number): Expr {
+  return { kind: "either", a: { kind: "const", value: a }, b: { kind: "const", value: b } };
+}
+
+function plus(a: Expr, value: number): Expr {
+  return { kind: "add", a, b: { kind: "const", value } };
+}
+
+const STACK: Expr = { kind: "register", register: RSP };
+
+function push(instruction: IcedInstruction): Effect[] {
+  const value = instruction.op0Kind === OpKind.Memory ? readMemory(instruction) : readOperand(instruction, 0);
+  return [
+    { to: { register: RSP }, value: plus(STACK, -8) },
+    { to: { base: RSP, offset: -8, size: 8 }, value },
+  ];
+}
+
+function pop(instruction: IcedInstruction): Effect[] {
+  const value: Expr = { kind: "memory", base: RSP, offset: 0, size: 8, signed: false };
+  const written =
+    instruction.op0Kind === OpKind.Register
+      ? writeRegister(instruction.op0Register, value)
+      : writeMemory(instruction, UNKNOWN);
+  return [{ to: { register: RSP }, value: plus(STACK, 8) }, ...written];
+}
+
+function exchange(instruction: IcedInstruction): Effect[] {
+  const isRegisters = instruction.op0Kind === OpKind.Register && instruction.op1Kind === OpKind.Register;
+  const a = isRegisters ? readOperand(instruction, 1) : UNKNOWN;
+  const b = isRegisters ? readOperand(instruction, 0) : UNKNOWN;
+  return [...writeOperand(instruction, 0, a), ...writeOperand(instruction, 1, b)];
+}
+
+let factory: InstanceType<typeof InstructionInfoFactory> | undefined;
+
+/** Any other instruction: what it writes becomes unknown, by iced's own account of it. */
+function generic(instruction: IcedInstruction): Effect[] {
+  factory ??= new InstructionInfoFactory();
+  const info = factory.info(instruction);
+  const effects: Effect[] = [];
+  const registers = info.usedRegisters();
+  for (const used of registers) {
+    const number = registerNumber(used.register);
+    if (number !== undefined && isWrite(used.access))
+      effects.push({ to: { register: number }, value: UNKNOWN });
+    used.free();
+  }
+  const memory = info.usedMemory();
+  const isOwn = placeOf(instruction).kind === "base" && memory.length === 1;
+  for (const used of memory) {
+    if (isWrite(used.access)) {
+      if (used.segment === Register.FS || used.segment === Register.GS) continue;
+      if (isOwn) effects.push(...writeMemory(instruction, UNKNOWN));
+      else effects.push({ to: "memory", value: UNKNOWN });
+    }
+    used.free();
+  }
+  info.free();
+  return effects;
+}
+
+function isWrite(access: number): boolean {
+  return (
+    access === OpAccess.Write ||
+    access === OpAccess.CondWrite ||
+    access === OpAccess.ReadWrite ||
+    access === OpAccess.ReadCondWrite
+  );
+}
