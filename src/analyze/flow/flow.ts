@@ -198,6 +198,7 @@ export class Flow {
   }
 
   #queue: number[] = [];
+  #isQueued: number[] = [];
 
   #enter(address: number, state: State): void {
     const at = this.body.indexOf.get(address);
@@ -218,12 +219,18 @@ export class Flow {
       for (const [key, slot] of joined.slots)
         if (slot.value.size > 1) joined.slots.set(key, { ...slot, value: CHANGES_IN_LOOP });
     }
-    if (!this.#queue.includes(number)) this.#queue.push(number);
+    if (this.#isQueued[number]) return;
+    this.#isQueued[number] = 1;
+    this.#queue.push(number);
   }
 
   #drain(): void {
     while (this.#queue.length > 0) {
-      const number = this.#queue.shift()!;
+      // In the order of addresses, which is nearly that of the control flow: a block waits for those before it.
+      let first = 0;
+      for (let i = 1; i < this.#queue.length; i += 1) if (this.#queue[i]! < this.#queue[first]!) first = i;
+      const [number] = this.#queue.splice(first, 1) as [number];
+      this.#isQueued[number] = 0;
       const block = this.#blocks[number]!;
       const state = this.#states[number]!.clone();
       for (let i = block.from; i < block.to; i += 1) this.#step(state, this.body.insns[i]!);

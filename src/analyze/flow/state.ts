@@ -28,8 +28,8 @@ const PARTLY = unknown("part of a value in memory");
  */
 export class State {
   registers: Value[];
-  /** By entry, then by offset: `${entry}:${offset}`. */
-  slots: Map<string, Slot>;
+  /** By `slotKey` of entry and offset. */
+  slots: Map<number, Slot>;
   /** By entry: the lowest offset whose address others may know. What lies at or above it changes with each call. */
   escaped: Map<number, number>;
   /** By entry: the lowest offset that may have been changed since the entry without a slot that says to what. */
@@ -37,7 +37,7 @@ export class State {
 
   constructor(
     registers: Value[],
-    slots = new Map<string, Slot>(),
+    slots = new Map<number, Slot>(),
     escaped = new Map<number, number>(),
     lost = new Map<number, number>(),
   ) {
@@ -101,9 +101,8 @@ export class State {
   }
 
   /** A slot that was not written since the entry. */
-  #unwritten(key: string): Value {
-    const [entry, offset] = key.split(":").map(Number) as [number, number];
-    return this.#initial(entry, offset);
+  #unwritten(key: number): Value {
+    return this.#initial(entryOf(key), offsetOf(key));
   }
 
   #initial(entry: number, offset: number): Value {
@@ -145,7 +144,8 @@ export class State {
     const frame = atom && frameOf(atom, machine);
     if (frame === undefined) return dereference(base, offset, size, signed);
     const at = frame.offset + offset;
-    const slot = this.slots.get(`${frame.entry}:${at}`);
+    if (Math.abs(at) >= REACH) return OVERWRITTEN;
+    const slot = this.slots.get(slotKey(frame.entry, at));
     if (slot !== undefined) {
       if (slot.size === size)
         return size === 8 ? slot.value : lowBits(slot.value, (size * 8) as 8 | 16 | 32, signed);
@@ -155,11 +155,12 @@ export class State {
     return this.#initial(frame.entry, at);
   }
 
-  #overlapping(entry: number, at: number, size: number): string[] {
-    const keys: string[] = [];
+  #overlapping(entry: number, at: number, size: number): number[] {
+    const keys: number[] = [];
+    if (this.slots.size === 0) return keys;
     // No write is larger than a vector register.
     for (let start = at - 63; start < at + size; start += 1) {
-      const key = `${entry}:${start}`;
+      const key = slotKey(entry, start);
       const slot = this.slots.get(key);
       if (slot !== undefined && start + slot.size > at) keys.push(key);
     }
@@ -193,9 +194,10 @@ export class State {
       return;
     }
     const at = frame.offset + offset;
+    if (Math.abs(at) >= REACH) return;
     for (const key of this.#overlapping(frame.entry, at, size))
       this.slots.set(key, { ...this.slots.get(key)!, value: PARTLY });
-    this.slots.set(`${frame.entry}:${at}`, { size, value });
+    this.slots.set(slotKey(frame.entry, at), { size, value });
   }
 
   #escape(value: Value, machine: Machine): void {
@@ -208,11 +210,12 @@ export class State {
 
   /** Something wrote to memory that others may reach. `all`: it may have been anywhere on the stack. */
   #loseEscaped(all = false): void {
-    for (const [key, slot] of this.slots) {
-      const [entry, offset] = key.split(":").map(Number) as [number, number];
-      if (all || offset >= (this.escaped.get(entry) ?? Infinity))
-        this.slots.set(key, { ...slot, value: OVERWRITTEN });
-    }
+    if (all || this.escaped.size > 0)
+      for (const [key, slot] of this.slots) {
+        if (slot.value === OVERWRITTEN) continue;
+        if (all || offsetOf(key) >= (this.escaped.get(entryOf(key)) ?? Infinity))
+          this.slots.set(key, { size: slot.size, value: OVERWRITTEN });
+      }
     for (const [entry, offset] of this.escaped)
       this.lost.set(entry, Math.min(offset, this.lost.get(entry) ?? Infinity));
   }
@@ -229,6 +232,22 @@ export class State {
     for (const register of machine.clobberedBySyscall) this.registers[register] = FROM_CALL;
     this.#loseEscaped();
   }
+}
+
+/** Offsets that are followed: frames are smaller than 1 MiB each way, but for large arrays. */
+const REACH = 2 ** 20;
+
+/** One number for an entry (below 2^32) and an offset in its frame. */
+function slotKey(entry: number, offset: number): number {
+  return entry * REACH * 2 + offset + REACH;
+}
+
+function entryOf(key: number): number {
+  return Math.floor(key / (REACH * 2));
+}
+
+function offsetOf(key: number): number {
+  return (key % (REACH * 2)) - REACH;
 }
 
 function lower(mine: Map<number, number>, theirs: ReadonlyMap<number, number>): boolean {

@@ -43,15 +43,31 @@ export function keyOf(atom: Atom): string {
   }
 }
 
+/** Every value is made once, so that equal ones are the same object: a data flow compares far more than it computes. */
+const interned = new Map<string, Value>();
+/** Values kept at most; the atoms of a large program's functions are some tens of thousands. */
+const MAX_INTERNED = 200_000;
+
+function intern(atoms: Map<string, Atom>): Value {
+  const key = atoms.size === 1 ? atoms.keys().next().value! : [...atoms.keys()].sort().join("|");
+  let value = interned.get(key);
+  if (value === undefined) {
+    if (interned.size > MAX_INTERNED) interned.clear();
+    interned.set(key, (value = atoms));
+  }
+  return value;
+}
+
 export function valueOf(atom: Atom): Value {
-  return new Map([[keyOf(atom), atom]]);
+  const key = keyOf(atom);
+  return interned.get(key) ?? intern(new Map([[key, atom]]));
 }
 
 export function unknown(reason: string): Value {
   return valueOf({ kind: "unknown", reason });
 }
 
-export const NOTHING: Value = new Map();
+export const NOTHING: Value = intern(new Map());
 const TOO_MANY = unknown(`more than ${MAX_VALUES} values`);
 /** What a value becomes that still changes after many rounds of a loop. */
 export const CHANGES_IN_LOOP = unknown("a value that changes in a loop");
@@ -62,6 +78,16 @@ const GIVEN_UP: ReadonlySet<Value> = new Set([TOO_MANY, CHANGES_IN_LOOP]);
 export function union(a: Value, b: Value): Value {
   if (a === b || b.size === 0 || GIVEN_UP.has(a)) return a;
   if (a.size === 0 || GIVEN_UP.has(b)) return b;
+  let known = unions.get(a);
+  if (known === undefined) unions.set(a, (known = new WeakMap()));
+  let result = known.get(b);
+  if (result === undefined) known.set(b, (result = unite(a, b)));
+  return result;
+}
+
+const unions = new WeakMap<Value, WeakMap<Value, Value>>();
+
+function unite(a: Value, b: Value): Value {
   let joined: Map<string, Atom> | undefined;
   for (const [key, atom] of b) {
     if (a.has(key)) continue;
@@ -69,7 +95,7 @@ export function union(a: Value, b: Value): Value {
     joined.set(key, atom);
   }
   if (joined === undefined) return a;
-  return joined.size > MAX_VALUES ? TOO_MANY : joined;
+  return joined.size > MAX_VALUES ? TOO_MANY : intern(joined);
 }
 
 /** The one atom of a value that has just one. */
@@ -79,12 +105,17 @@ export function only(value: Value): Atom | undefined {
 }
 
 export function map(value: Value, change: (atom: Atom) => Atom): Value {
+  const one = only(value);
+  if (one !== undefined) {
+    const changed = change(one);
+    return changed === one ? value : valueOf(changed);
+  }
   const changed = new Map<string, Atom>();
   for (const atom of value.values()) {
     const one = change(atom);
     changed.set(keyOf(one), one);
   }
-  return changed;
+  return intern(changed);
 }
 
 /** A binary operation on each pair. */
@@ -94,13 +125,15 @@ export function combine(
   b: Value,
 ): Value {
   if (a.size * b.size > MAX_VALUES) return TOO_MANY;
+  const [first, second] = [only(a), only(b)];
+  if (first !== undefined && second !== undefined) return valueOf(combineAtoms(operation, first, second));
   const results = new Map<string, Atom>();
   for (const left of a.values())
     for (const right of b.values()) {
       const one = combineAtoms(operation, left, right);
       results.set(keyOf(one), one);
     }
-  return results;
+  return intern(results);
 }
 
 const NOT_FOLLOWED: Atom = { kind: "unknown", reason: "arithmetic on a value that is not known" };
@@ -190,7 +223,7 @@ export function insertBits(a: Value, b: Value, bits: 8 | 16 | 32): Value {
           : NOT_FOLLOWED;
       results.set(keyOf(one), one);
     }
-  return results;
+  return intern(results);
 }
 
 /** What memory at base + offset holds, for a base that is no address of the stack. */
