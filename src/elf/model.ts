@@ -29,7 +29,7 @@ export interface Elf {
 }
 
 export interface Segment {
-  /** "load", "dynamic", "interp", "note", "tls", "relro", "eh-frame" or the number. */
+  /** "load", "dynamic", "interp", "note", "tls", "relro", "eh-frame", "stack", "headers", "property" or the number ("0x…"). */
   kind: string;
   flags: { read: boolean; write: boolean; execute: boolean };
   offset: number;
@@ -59,7 +59,7 @@ export interface ElfSymbol {
   kind: "none" | "object" | "function" | "section" | "file" | "tls" | "ifunc" | "other";
   binding: "local" | "global" | "weak" | "other";
   visibility: "default" | "internal" | "hidden" | "protected";
-  /** false: wanted from another module. */
+  /** false: wanted from another module. An `address` is then that of the PLT entry which stands for it in a non-PIE. */
   defined: boolean;
   address: number;
   size: number;
@@ -94,6 +94,10 @@ export interface Dynamic {
   preinitArray?: Range;
   /** DF_1_NODEFLIB, DF_SYMBOLIC and the like: "nodeflib", "symbolic", "pie", "now". */
   flags: string[];
+  /** DT_FILTER and DT_AUXILIARY: libraries that symbols of this one are looked up in first; ld.so loads them too. */
+  filters?: string[];
+  /** DT_AUDIT and DT_DEPAUDIT: modules that watch the linking. */
+  audits?: string[];
 }
 
 export interface Range {
