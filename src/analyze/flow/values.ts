@@ -63,6 +63,11 @@ export function valueOf(atom: Atom): Value {
   return interned.get(key) ?? intern(new Map([[key, atom]]));
 }
 
+/** A value of several atoms. */
+export function fromAtoms(atoms: readonly Atom[]): Value {
+  return intern(new Map(atoms.map((atom) => [keyOf(atom), atom])));
+}
+
 export function unknown(reason: string): Value {
   return valueOf({ kind: "unknown", reason });
 }

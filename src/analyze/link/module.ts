@@ -5,41 +5,36 @@ import { REF, lowerBound } from "../module/refs.ts";
 import { type DataRange, SLOT, type Slots, dataRanges, pointerSlots } from "../module/slots.ts";
 import type { CodeMap } from "../module/survey.ts";
 
-/** How a module came to be loaded; decides the grade of what is only reached in it. */
-export type LoadedVia = "start" | "dlopen" | "nss";
-
 export interface ModuleSource {
   /** The real path in the target. */
   path: string;
   /** As paths of functions name it: "libc.so.6", "nginx". */
   name: string;
   digest: string;
-  reason: string;
-  via: LoadedVia;
   elf: Elf;
   machine: Machine;
   code: CodeMap;
   facts: Map<string, Value>;
+  /** Starts of the functions that Go's tables name; empty for other programs. */
+  goFunctions: readonly number[];
 }
 
-/** A module that is loaded, with what looking things up in it needs. */
+/** A module with what looking things up in it needs. Shared by all programs that load it, one after the other. */
 export class Module {
   readonly path: string;
   readonly name: string;
   readonly digest: string;
-  readonly reason: string;
-  readonly via: LoadedVia;
   readonly elf: Elf;
   readonly machine: Machine;
   readonly code: CodeMap;
   readonly slots: Slots;
   readonly data: readonly DataRange[];
-  /** Set by the link: its place in the order of loading, and the id of its first function. */
+  /** Set by each program that loads it: its place in the order of loading, and the id of its first function. */
   index = 0;
   base = 0;
   /** What was asked of values in it, within one function each: depends on nothing but the module. */
   readonly facts: Map<string, Value>;
-  factsAdded = 0;
+  readonly goFunctions: readonly number[];
   #names: Map<number, string> | undefined;
   #exports: Map<string, ElfSymbol[]> | undefined;
   #boundaries: Uint32Array | undefined;
@@ -51,12 +46,11 @@ export class Module {
     this.path = source.path;
     this.name = source.name;
     this.digest = source.digest;
-    this.reason = source.reason;
-    this.via = source.via;
     this.elf = source.elf;
     this.machine = source.machine;
     this.code = source.code;
     this.facts = source.facts;
+    this.goFunctions = source.goFunctions;
     this.slots = pointerSlots(source.elf);
     this.data = dataRanges(source.elf);
   }

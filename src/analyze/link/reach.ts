@@ -8,6 +8,13 @@ import { type Definition, Scope } from "./scope.ts";
 /** How one function leads to another. */
 export const EDGE = { direct: 0, addressTaken: 1, root: 2 } as const;
 
+/** How a module came to be loaded. */
+export interface Loaded {
+  via: "start" | "dlopen" | "nss";
+  /** "executable", "needed by nginx", "nsswitch.conf: passwd: systemd". */
+  reason: string;
+}
+
 export interface ReachOptions {
   /** strict: a reference into data makes its whole section live. tight: the object that it points to. */
   mode: "strict" | "tight";
@@ -25,7 +32,8 @@ export class Reach {
   parents: Int32Array = new Int32Array(1 << 16).fill(UNVISITED);
   edges: Uint8Array = new Uint8Array(1 << 16);
   readonly rootReasons = new Map<number, string>();
-  /** Called for each address of data that becomes known to reached code; `owner` is the id of a function. */
+  readonly loaded = new Map<Module, Loaded>();
+  /** Called once for each address of data that becomes known to reached code; `owner` is the id of a function. */
   onData: ((module: Module, address: number, owner: number) => void) | undefined;
   #options: ReachOptions;
   #queue: number[] = [];
@@ -39,8 +47,9 @@ export class Reach {
     this.#options = options;
   }
 
-  add(module: Module): void {
+  add(module: Module, loaded: Loaded): void {
     this.scope.add(module);
+    this.loaded.set(module, loaded);
     module.base = this.#total;
     this.#total += module.code.starts.length;
     this.#live.set(module, new Set());
@@ -160,10 +169,10 @@ export class Reach {
       this.#goTo(module, address, owner, EDGE.addressTaken);
       return;
     }
-    this.onData?.(module, address, owner);
     const seen = this.#seen.get(module)!;
     if (seen.has(address)) return;
     seen.add(address);
+    this.onData?.(module, address, owner);
     const range = this.#options.mode === "strict" ? module.sectionAt(address) : module.objectAt(address);
     if (range === undefined) return;
     const live = this.#live.get(module)!;

@@ -31,13 +31,17 @@ export class Callers {
       if (this.#isReached(module, site))
         yield { module, address: site, isCall: refs.kinds[ref] === REF.call };
     }
-    for (const slot of this.slotsTo(module, address))
-      for (const ref of this.#refsThrough(slot.module, slot.offset)) {
-        const { sites, kinds } = slot.module.code.refs;
-        const site = sites[ref]!;
-        if (this.#isReached(slot.module, site))
-          yield { module: slot.module, address: site, isCall: kinds[ref] === REF.callThrough };
-      }
+    for (const slot of this.slotsTo(module, address)) yield* this.through(slot.module, slot.offset);
+  }
+
+  /** Reached places that call or jump to where a slot leads. */
+  *through(module: Module, slot: number): Generator<Source> {
+    const { sites, kinds } = module.code.refs;
+    for (const ref of this.#refsThrough(module, slot)) {
+      const site = sites[ref]!;
+      if (this.#isReached(module, site))
+        yield { module, address: site, isCall: kinds[ref] === REF.callThrough };
+    }
   }
 
   /** The slots, in all modules, that hold the address once loaded. */

@@ -56,7 +56,6 @@ export class Resolver {
     if (value === undefined) {
       value = this.#flowAt(module, address)?.valueAt(address, wanted) ?? unknown("not in a function");
       module.facts.set(key, value);
-      module.factsAdded += 1;
     }
     return value;
   }
@@ -68,18 +67,7 @@ export class Resolver {
     if (flows === undefined) this.#flows.set(module, (flows = new Map()));
     let flow = flows.get(index);
     if (flow === undefined) {
-      const t = performance.now();
       flow = new Flow(module, index);
-      const dt = performance.now() - t;
-      if (process.env.FLOWT && dt > 20)
-        console.log(
-          "flow",
-          module.name,
-          module.nameOf(index),
-          flow.body.insns.length,
-          flow.body.parts.length,
-          dt.toFixed(0),
-        );
       for (const part of flow.body.parts) flows.set(part, flow);
       flows.set(index, flow);
     }
@@ -171,7 +159,6 @@ export class Resolver {
     if (value === undefined) {
       value = this.#flowAt(module, site)?.storedAt(site) ?? unknown("not in a function");
       module.facts.set(key, value);
-      module.factsAdded += 1;
     }
     return value;
   }
@@ -261,7 +248,6 @@ export class Resolver {
     if (value === undefined) {
       value = this.#flowAt(module, site)?.frameAt(site, frame, size, signed) ?? NOTHING;
       module.facts.set(key, value);
-      module.factsAdded += 1;
     }
     return value;
   }

@@ -1,0 +1,192 @@
+import type { ExtraModule } from "../closure-model.ts";
+import type { Libraries, LinkedFile } from "../load/libraries.ts";
+import type { LoadedFile, Loader } from "../load/loader.ts";
+import type { Module } from "../link/module.ts";
+import { type Loaded, Reach } from "../link/reach.ts";
+import { addExports, addLoaded, addLoaderNames, addStart } from "../link/roots.ts";
+import { CONVERTERS, FINDERS, NAME_SERVICE } from "./names.ts";
+import { moduleNameAt, namesIn } from "./strings.ts";
+
+/** What a target offers to be loaded by name. */
+export interface Surroundings {
+  libraries: Libraries;
+  /** Modules of the name services (nsswitch.conf). */
+  nss(): readonly ExtraModule[];
+  /** Modules for converting character sets. */
+  gconv(): readonly ExtraModule[];
+  /** Files that a name of dlopen may stand for: a path, a library's name, a pattern with %s. */
+  find(name: string, by: Module): readonly string[];
+}
+
+export interface ProgramOptions {
+  mode: "strict" | "tight";
+  /** What it loads by its configuration, and what the user names. */
+  plugins: readonly ExtraModule[];
+  isCut?: (module: Module, index: number) => boolean;
+}
+
+/** A program with everything that it may load, and what of it can be reached. */
+export interface LinkedProgram {
+  executable: Module;
+  loader: Module | undefined;
+  reach: Reach;
+  isGo: boolean;
+  /** Libraries that are wanted and not there. */
+  missing: { name: string; neededBy: string }[];
+  /** Modules that could not be read, each with the reason. */
+  unread: { path: string; reason: string }[];
+}
+
+/**
+ * Loads a program as the kernel and its loader would, follows its code from all roots, loads what that code loads by
+ * name, and goes on until nothing new is found.
+ */
+export function linkProgram(
+  loader: Loader,
+  file: LoadedFile,
+  surroundings: Surroundings,
+  options: ProgramOptions,
+): LinkedProgram {
+  return new Linking(loader, surroundings, options).run(file);
+}
+
+class Linking {
+  #loader: Loader;
+  #surroundings: Surroundings;
+  #reach: Reach;
+  #plugins: readonly ExtraModule[];
+  #byPath = new Map<string, Module>();
+  #missing: { name: string; neededBy: string }[] = [];
+  #unread: { path: string; reason: string }[] = [];
+  #wanted = new Map<string, Module>();
+  #asked = new Set<string>();
+  #executable: LoadedFile | undefined;
+
+  constructor(loader: Loader, surroundings: Surroundings, { mode, isCut, plugins }: ProgramOptions) {
+    this.#loader = loader;
+    this.#surroundings = surroundings;
+    this.#plugins = plugins;
+    this.#reach = new Reach({ mode, ...(isCut && { isCut }) });
+    this.#reach.onData = (module, address) => {
+      const name = moduleNameAt(module, address);
+      if (name !== undefined && !this.#wanted.has(name)) this.#wanted.set(name, module);
+    };
+  }
+
+  run(file: LoadedFile): LinkedProgram {
+    this.#executable = file;
+    const reach = this.#reach;
+    const executable = this.#add(file, { via: "start", reason: "executable" });
+    const { files, missing, interpreter } = this.#surroundings.libraries.of(file);
+    this.#missing.push(...missing);
+    for (const one of files) this.#addLinked(one, "start");
+    const loader = interpreter && this.#add(interpreter, { via: "start", reason: "the loader" });
+    addStart(reach, executable, loader);
+    for (const module of [...reach.modules]) addLoaded(reach, module);
+    const isGo = executable.goFunctions.length > 0;
+    // Go's linker has left out what cannot be reached; methods are found by offsets in type data that hold no pointers.
+    for (const start of executable.goFunctions) reach.addRoot(executable, start, "Go: the whole program");
+    for (const plugin of this.#plugins) this.#addExtra(plugin);
+    addLoaderNames(reach);
+    do reach.run();
+    while (this.#more());
+    return { executable, loader, reach, isGo, missing: this.#missing, unread: this.#unread };
+  }
+
+  #add(file: LoadedFile, loaded: Loaded): Module {
+    const known = this.#byPath.get(file.path);
+    if (known !== undefined) return known;
+    const module = this.#loader.module(file);
+    this.#byPath.set(file.path, module);
+    this.#reach.add(module, loaded);
+    return module;
+  }
+
+  #addLinked({ file, neededBy }: LinkedFile, via: Loaded["via"]): Module | undefined {
+    const isNew = !this.#byPath.has(file.path);
+    const module = this.#add(file, { via, reason: `needed by ${neededBy}` });
+    return isNew ? module : undefined;
+  }
+
+  /** A module that is loaded while the program runs, with the libraries it needs. */
+  #addExtra({ path, via, reason }: ExtraModule): boolean {
+    const file = this.#open(path);
+    if (file === undefined || this.#byPath.has(file.path)) return false;
+    if (file.elf.machine !== this.#executable!.elf.machine || file.elf.type !== "shared") return false;
+    const module = this.#add(file, { via, reason });
+    const { files, missing } = this.#surroundings.libraries.of(file, this.#executable);
+    this.#missing.push(...missing);
+    const needed = files.map((one) => this.#addLinked(one, via)).filter((one) => one !== undefined);
+    for (const one of [module, ...needed]) addLoaded(this.#reach, one);
+    addExports(this.#reach, module, reason);
+    return true;
+  }
+
+  #open(path: string): LoadedFile | undefined {
+    try {
+      return this.#loader.file(path);
+    } catch (error) {
+      this.#unread.push({ path, reason: error instanceof Error ? error.message : String(error) });
+      return undefined;
+    }
+  }
+
+  /** Loads what the code reached so far loads by name; true if that was anything. */
+  #more(): boolean {
+    const extras: ExtraModule[] = [];
+    for (const [name, by] of this.#wanted) {
+      if (this.#asked.has(name)) continue;
+      this.#asked.add(name);
+      for (const path of this.#surroundings.find(name, by))
+        extras.push({ path, via: "dlopen", reason: `${by.name} names ${name}` });
+    }
+    if (!this.#asked.has("nss:") && this.#reaches((name) => NAME_SERVICE.test(name))) {
+      this.#asked.add("nss:");
+      extras.push(...this.#surroundings.nss());
+    }
+    if (!this.#asked.has("gconv:") && this.#reaches((name) => CONVERTERS.includes(name))) {
+      this.#asked.add("gconv:");
+      extras.push(...this.#surroundings.gconv());
+    }
+    const isLoaded = extras.map((extra) => this.#addExtra(extra)).includes(true);
+    return this.#addFound() || isLoaded;
+  }
+
+  /** Whether any library's function of such a name is reached. */
+  #reaches(wanted: (name: string) => boolean): boolean {
+    for (const module of this.#reach.modules)
+      for (const name of module.exportNames) {
+        if (!wanted(name)) continue;
+        for (const { address } of module.exported(name)) {
+          const index = module.isCode(address) ? module.functionAt(address) : -1;
+          if (index >= 0 && this.#reach.isReached(module, index)) return true;
+        }
+      }
+    return false;
+  }
+
+  /** What modules that look symbols up may find: every exported name that stands in their data. */
+  #addFound(): boolean {
+    let isNew = false;
+    let names: Set<string> | undefined;
+    for (const module of this.#reach.modules) {
+      const key = `names:${module.path}:${this.#reach.modules.length}`;
+      if (this.#asked.has(key) || !this.#looksUp(module)) continue;
+      this.#asked.add(key);
+      names ??= new Set(this.#reach.modules.flatMap((one) => [...one.exportNames]));
+      for (const name of namesIn(module, names)) {
+        const found = this.#reach.scope.find(name);
+        if (found === undefined || this.#asked.has(`symbol:${name}`)) continue;
+        this.#asked.add(`symbol:${name}`);
+        this.#reach.addRootSymbol(found, `${module.name} looks up ${name}`);
+        isNew = true;
+      }
+    }
+    return isNew;
+  }
+
+  /** Whether the module wants one of the functions that look up symbols. */
+  #looksUp(module: Module): boolean {
+    return module.elf.dynamicSymbols.some(({ name, defined }) => !defined && FINDERS.includes(name));
+  }
+}
