@@ -3,7 +3,7 @@ import type { Insn } from "../machine/model.ts";
 import { type Body, bodyOf } from "./body.ts";
 import { doesNotReturn, slotDoesNotReturn } from "./noreturn.ts";
 import { State } from "./state.ts";
-import { CHANGES_IN_LOOP, NOTHING, type Value, unknown } from "./values.ts";
+import { NOTHING, type Value, unknown } from "./values.ts";
 
 /** What is asked for at a place. */
 export type Wanted =
@@ -14,7 +14,7 @@ export type Wanted =
   | { memory: number; offset: number; size: number; signed: boolean };
 
 /** Times that one block is gone through before what still changes there is given up. */
-const MAX_VISITS = 96;
+const MAX_VISITS = 16;
 
 interface Block {
   from: number;
@@ -208,17 +208,9 @@ export class Flow {
 
   #flowTo(number: number, state: State): void {
     const known = this.#states[number];
-    if (known === undefined) this.#states[number] = state.clone();
-    else if (!known.join(state)) return;
     const visits = (this.#visits[number] = (this.#visits[number] ?? 0) + 1);
-    if (visits > MAX_VISITS) {
-      const joined = this.#states[number]!;
-      joined.registers = joined.registers.map((value, register) =>
-        register !== this.module.machine.stackPointer && value.size > 1 ? CHANGES_IN_LOOP : value,
-      );
-      for (const [key, slot] of joined.slots)
-        if (slot.value.size > 1) joined.slots.set(key, { ...slot, value: CHANGES_IN_LOOP });
-    }
+    if (known === undefined) this.#states[number] = state.clone();
+    else if (!known.join(state, visits > MAX_VISITS)) return;
     if (this.#isQueued[number]) return;
     this.#isQueued[number] = 1;
     this.#queue.push(number);

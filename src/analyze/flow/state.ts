@@ -1,6 +1,7 @@
 import type { Effect, Expr, Machine } from "../machine/model.ts";
 import {
   type Atom,
+  CHANGES_IN_LOOP,
   NOTHING,
   type Value,
   combine,
@@ -70,13 +71,14 @@ export class State {
     return new State([...this.registers], new Map(this.slots), new Map(this.escaped), new Map(this.lost));
   }
 
-  /** Takes in what may hold here besides; true if that was new. */
-  join(other: State): boolean {
+  /** Takes in what may hold here besides; true if that was new. `isLast`: what is new now is given up. */
+  join(other: State, isLast: boolean): boolean {
     let isNew = false;
+    const taken = (joined: Value): Value => (isLast && joined.size > 1 ? CHANGES_IN_LOOP : joined);
     for (const [i, value] of other.registers.entries()) {
       const joined = union(this.registers[i]!, value);
       if (joined !== this.registers[i]) {
-        this.registers[i] = joined;
+        this.registers[i] = taken(joined);
         isNew = true;
       }
     }
@@ -85,7 +87,7 @@ export class State {
       const value = theirs?.size === slot.size ? theirs.value : theirs ? PARTLY : other.#unwritten(key);
       const joined = union(slot.value, value);
       if (joined !== slot.value) {
-        this.slots.set(key, { size: slot.size, value: joined });
+        this.slots.set(key, { size: slot.size, value: taken(joined) });
         isNew = true;
       }
     }

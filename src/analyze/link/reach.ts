@@ -19,7 +19,7 @@ export interface ReachOptions {
   /** strict: a reference into data makes its whole section live. tight: the object that it points to. */
   mode: "strict" | "tight";
   /** Functions that an assumption takes out: as if they were not there. */
-  isCut?: (module: Module, index: number) => boolean;
+  isCut?: (module: Module, index: number, all: readonly Module[]) => boolean;
 }
 
 /**
@@ -116,7 +116,7 @@ export class Reach {
   #visit(module: Module, index: number, parent: number, edge: number): void {
     const id = module.base + index;
     if (this.parents[id] !== UNVISITED) return;
-    if (this.#options.isCut?.(module, index)) return;
+    if (this.#options.isCut?.(module, index, this.scope.modules)) return;
     this.parents[id] = parent;
     this.edges[id] = edge;
     this.#queue.push(id);

@@ -47,15 +47,14 @@ export function givenRanges(
     for (let start = address; start < address + size; start += step)
       found.push({ start, end: Math.min(start + step, address + size), origin: "stub" });
   }
-  const stubs = found.length;
-  const inStub = (at: number): boolean => {
-    for (let i = 0; i < stubs; i += 1) if (at >= found[i]!.start && at < found[i]!.end) return true;
-    return false;
-  };
+  const tables = elf.sections
+    .filter(({ name, flags }) => flags.execute && name.startsWith(".plt"))
+    .map(({ address, size }) => ({ start: address, end: address + size }));
+  const inStub = (at: number): boolean => tables.some(({ start, end }) => at >= start && at < end);
   for (const { start, end, isSignalFrame } of unwind) {
     // The entry of a signal frame starts one byte early, inside a nop, for unwinders that step back (glibc __restore_rt).
     const from = isSignalFrame ? start + 1 : start;
-    if (end > from && !(stubs > 0 && inStub(from))) found.push({ start: from, end, origin: "unwind" });
+    if (end > from && !inStub(from)) found.push({ start: from, end, origin: "unwind" });
   }
   for (const { start, end } of go) if (end > start) found.push({ start, end, origin: "go" });
   for (const symbols of [elf.symbols, elf.dynamicSymbols])

@@ -29,35 +29,81 @@ const WORD = 8;
  * whose value lies in the loaded file (there the linker wrote the addresses and left no relocation).
  */
 export function pointerSlots(elf: Elf): Slots {
-  const found: { offset: number; kind: number; value: number; addend: number }[] = [];
+  const found = new SlotBuilder(elf.relocations.length);
   for (const { offset, kind, symbol, addend } of elf.relocations) {
-    if (offset > 0xffff_ffff) continue;
+    if (offset > MAX_ADDRESS) continue;
     if (kind === "relative" || kind === "irelative") {
-      if (addend < 0 || addend > 0xffff_ffff) continue;
-      found.push({
-        offset,
-        kind: kind === "relative" ? SLOT.relative : SLOT.irelative,
-        value: addend,
-        addend: 0,
-      });
-    } else if (kind === "symbol" || kind === "jump")
-      found.push({ offset, kind: SLOT.symbol, value: symbol, addend });
-    else if (kind === "copy") found.push({ offset, kind: SLOT.copy, value: symbol, addend: 0 });
+      if (addend >= 0 && addend <= MAX_ADDRESS)
+        found.add(offset, kind === "relative" ? SLOT.relative : SLOT.irelative, addend, 0);
+    } else if (kind === "symbol" || kind === "jump") found.add(offset, SLOT.symbol, symbol, addend);
+    else if (kind === "copy") found.add(offset, SLOT.copy, symbol, 0);
   }
   if (elf.type === "executable") addWords(elf, found);
-  found.sort((a, b) => a.offset - b.offset);
-  return {
-    offsets: Uint32Array.from(found, ({ offset }) => offset),
-    kinds: Uint8Array.from(found, ({ kind }) => kind),
-    values: Uint32Array.from(found, ({ value }) => value),
-    addends: Float64Array.from(found, ({ addend }) => addend),
-  };
+  return found.finish();
+}
+
+/** No module reaches above 4 GiB: such numbers are data. */
+const MAX_ADDRESS = 0xffff_ffff;
+
+class SlotBuilder {
+  #offsets: Uint32Array;
+  #kinds: Uint8Array;
+  #values: Uint32Array;
+  #addends: Float64Array;
+  #length = 0;
+  #isSorted = true;
+
+  constructor(expected: number) {
+    this.#offsets = new Uint32Array(expected);
+    this.#kinds = new Uint8Array(expected);
+    this.#values = new Uint32Array(expected);
+    this.#addends = new Float64Array(expected);
+  }
+
+  get offsets(): Uint32Array {
+    return this.#offsets.subarray(0, this.#length);
+  }
+
+  add(offset: number, kind: number, value: number, addend: number): void {
+    if (this.#length === this.#offsets.length) this.#grow();
+    const at = this.#length;
+    if (at > 0 && this.#offsets[at - 1]! > offset) this.#isSorted = false;
+    this.#offsets[at] = offset;
+    this.#kinds[at] = kind;
+    this.#values[at] = value;
+    this.#addends[at] = addend;
+    this.#length = at + 1;
+  }
+
+  finish(): Slots {
+    const order = Uint32Array.from({ length: this.#length }, (_, i) => i);
+    if (!this.#isSorted) order.sort((a, b) => this.#offsets[a]! - this.#offsets[b]!);
+    return {
+      offsets: order.map((i) => this.#offsets[i]!),
+      kinds: Uint8Array.from(order, (i) => this.#kinds[i]!),
+      values: order.map((i) => this.#values[i]!),
+      addends: Float64Array.from(order, (i) => this.#addends[i]!),
+    };
+  }
+
+  #grow(): void {
+    const size = Math.max(64, this.#offsets.length * 2);
+    const [offsets, kinds, values, addends] = [this.#offsets, this.#kinds, this.#values, this.#addends];
+    this.#offsets = new Uint32Array(size);
+    this.#offsets.set(offsets);
+    this.#kinds = new Uint8Array(size);
+    this.#kinds.set(kinds);
+    this.#values = new Uint32Array(size);
+    this.#values.set(values);
+    this.#addends = new Float64Array(size);
+    this.#addends.set(addends);
+  }
 }
 
 function addWords(elf: Elf, found: { offset: number; kind: number; value: number; addend: number }[]): void {
   const loaded = loadedRange(elf);
   if (loaded === undefined) return;
-  const taken = new Set(found.map(({ offset }) => offset));
+  const taken = new Set(found.offsets);
   for (const { start, end } of dataRanges(elf)) {
     const first = Math.ceil(start / WORD) * WORD;
     const bytes = elf.bytesAt(first, Math.floor((end - first) / WORD) * WORD);
@@ -67,7 +113,7 @@ function addWords(elf: Elf, found: { offset: number; kind: number; value: number
       if (view.getUint32(at + 4, true) !== 0) continue;
       const value = view.getUint32(at, true);
       if (value < loaded.from || value >= loaded.to || taken.has(first + at)) continue;
-      found.push({ offset: first + at, kind: SLOT.relative, value, addend: 0 });
+      found.add(first + at, SLOT.relative, value, 0);
     }
   }
 }

@@ -22,7 +22,7 @@ export interface ProgramOptions {
   mode: "strict" | "tight";
   /** What it loads by its configuration, and what the user names. */
   plugins: readonly ExtraModule[];
-  isCut?: (module: Module, index: number) => boolean;
+  isCut?: (module: Module, index: number, all: readonly Module[]) => boolean;
 }
 
 /** A program with everything that it may load, and what of it can be reached. */

@@ -11,11 +11,13 @@ export interface Source {
   isCall: boolean;
 }
 
+/** By module and address: the slots of all modules that lead there. */
+type SlotsTo = Map<Module, Map<number, { module: Module; offset: number }[]>>;
+
 /** Who calls whom, over all modules. */
 export class Callers {
   #reach: Reach;
-  /** By module and address: the slots of all modules that lead there. */
-  #slots: Map<string, { module: Module; offset: number }[]> | undefined;
+  #slots: SlotsTo | undefined;
   #through = new Map<Module, Map<number, number[]>>();
   #modules = 0;
 
@@ -44,35 +46,45 @@ export class Callers {
     }
   }
 
-  /** The slots, in all modules, that hold the address once loaded. */
+  /** The slots, in all modules, that code calls or jumps through and that hold the address once loaded. */
   slotsTo(module: Module, address: number): readonly { module: Module; offset: number }[] {
-    const { modules, scope } = this.#reach;
+    const { modules } = this.#reach;
     if (this.#slots === undefined || this.#modules !== modules.length) {
       this.#modules = modules.length;
       this.#slots = new Map();
-      for (const holder of modules) {
-        const { kinds, values, offsets, addends } = holder.slots;
-        for (const [i, kind] of kinds.entries()) {
-          let found: { module: Module; address: number } | undefined;
-          if (kind === SLOT.relative) found = { module: holder, address: values[i]! };
-          else if (kind === SLOT.symbol) {
-            const definition = scope.resolve(holder, values[i]!);
-            if (definition)
-              found = { module: definition.module, address: definition.symbol.address + addends[i]! };
-          }
-          if (found === undefined) continue;
-          const key = `${found.module.index}:${found.address}`;
-          const known = this.#slots.get(key);
-          const slot = { module: holder, offset: offsets[i]! };
-          if (known === undefined) this.#slots.set(key, [slot]);
-          else known.push(slot);
-        }
-      }
+      for (const holder of modules)
+        for (const offset of this.#throughOf(holder).keys()) this.#addSlot(holder, offset, this.#slots);
     }
-    return this.#slots.get(`${module.index}:${address}`) ?? [];
+    return this.#slots.get(module)?.get(address) ?? [];
+  }
+
+  #addSlot(holder: Module, offset: number, slots: SlotsTo): void {
+    const { kinds, values, addends } = holder.slots;
+    const { from, to } = holder.slotsIn(offset, offset + 8);
+    for (let i = from; i < to; i += 1) {
+      const value = values[i]!;
+      let module = holder;
+      let address = value;
+      if (kinds[i] === SLOT.symbol) {
+        const definition = this.#reach.scope.resolve(holder, value);
+        if (definition === undefined) continue;
+        module = definition.module;
+        address = definition.symbol.address + addends[i]!;
+      } else if (kinds[i] !== SLOT.relative) continue;
+      let byAddress = slots.get(module);
+      if (byAddress === undefined) slots.set(module, (byAddress = new Map()));
+      const known = byAddress.get(address);
+      if (known === undefined) byAddress.set(address, [{ module: holder, offset }]);
+      else known.push({ module: holder, offset });
+    }
   }
 
   #refsThrough(module: Module, slot: number): readonly number[] {
+    return this.#throughOf(module).get(slot) ?? [];
+  }
+
+  /** Of a module, by slot: the references that call or jump through it. */
+  #throughOf(module: Module): ReadonlyMap<number, number[]> {
     let through = this.#through.get(module);
     if (through === undefined) {
       this.#through.set(module, (through = new Map()));
@@ -84,7 +96,7 @@ export class Callers {
         else known.push(i);
       }
     }
-    return through.get(slot) ?? [];
+    return through;
   }
 
   #isReached(module: Module, site: number): boolean {

@@ -1,0 +1,124 @@
+import { CinchError } from "../base/index.ts";
+import type { Module } from "./link/module.ts";
+import { REF, lowerBound } from "./module/refs.ts";
+import { stringAt } from "./program/strings.ts";
+
+/** Something that is taken to be so, by which functions of a library do not count. */
+export interface SwitchableAssumption {
+  name: string;
+  effect: string;
+  /** Whether the function does not count under the assumption. */
+  cuts(module: Module, index: number, all: readonly Module[]): boolean;
+}
+
+/** Assumptions that can be switched by --assume and --no-assume. The mode `tight` makes them, `strict` does not. */
+export const ASSUMPTIONS: readonly SwitchableAssumption[] = [
+  {
+    name: "no-nscd",
+    effect: "no name service cache daemon is used: the C library's client for it does not count",
+    cuts: (module, index) =>
+      isLibc(module) && refersTo(module, index, (text) => text.startsWith("/var/run/nscd/")),
+  },
+  {
+    name: "no-ld-profile",
+    effect: "the loader is not asked for a profile (LD_PROFILE): its code for that does not count",
+    cuts: (module, index) =>
+      (isLoader(module) || isLibc(module)) &&
+      refersTo(module, index, (text) => text.includes("profile data file")),
+  },
+  {
+    name: "no-priority-mutexes",
+    effect:
+      "no mutex has the protocol PTHREAD_PRIO_PROTECT: changing a thread's priority for it does not count",
+    cuts: (module, index) => isLibc(module) && changesPriority(module, index),
+  },
+  {
+    name: "sd-notify-only",
+    effect:
+      "of libsystemd only what other modules want by name is used: its bus and event loop, which its logging tables lead to, do not count",
+    cuts: (module, index, all) =>
+      module.name.startsWith("libsystemd.so") && isUnwantedExport(module, index, /^sd_(bus|event)_/, all),
+  },
+];
+
+/** What always holds, so that a reader knows it; not to be switched. */
+export const FIXED_ASSUMPTIONS: readonly { name: string; effect: string }[] = [
+  {
+    name: "calling-convention",
+    effect: "functions keep the registers and the stack as the platform's convention says",
+  },
+  {
+    name: "code-is-not-changed",
+    effect:
+      "code is not changed or made while the program runs; where it may be, that is listed as a possibility",
+  },
+  {
+    name: "functions-by-tables",
+    effect: "functions are where unwind tables, symbols, calls and pointers say",
+  },
+];
+
+/** Names of the assumptions that are made. Throws `unknown-assumption`. */
+export function activeAssumptions(
+  mode: "strict" | "tight",
+  assume: readonly string[],
+  noAssume: readonly string[],
+): Set<string> {
+  const names = ASSUMPTIONS.map(({ name }) => name);
+  for (const name of [...assume, ...noAssume])
+    if (!names.includes(name))
+      throw new CinchError("unknown-assumption", `there is no assumption '${name}'`, {
+        hint: `one of: ${names.join(", ")}`,
+      });
+  const active = new Set(mode === "tight" ? names : []);
+  for (const name of assume) active.add(name);
+  for (const name of noAssume) active.delete(name);
+  return active;
+}
+
+function isLibc(module: Module): boolean {
+  return module.exported("__libc_start_main").length > 0;
+}
+
+function isLoader(module: Module): boolean {
+  return module.exported("_dl_mcount").length > 0 || module.name.startsWith("ld-");
+}
+
+function refersTo(module: Module, index: number, matches: (text: string) => boolean): boolean {
+  const { starts, ends, refs } = module.code;
+  const to = lowerBound(refs.sites, ends[index]!);
+  for (let i = lowerBound(refs.sites, starts[index]!); i < to; i += 1) {
+    if (refs.kinds[i] !== REF.address) continue;
+    const text = stringAt(module, refs.targets[i]!, 256);
+    if (text !== undefined && matches(text)) return true;
+  }
+  return false;
+}
+
+/** glibc's __pthread_tpp_change_priority: nothing else calls all of these and is not offered under a name. */
+const PRIORITY_CALLS = ["sched_getparam", "sched_getscheduler", "sched_setscheduler"];
+
+function changesPriority(module: Module, index: number): boolean {
+  const { starts, ends, refs } = module.code;
+  const wanted = PRIORITY_CALLS.map((name) => module.exported(name)[0]?.address ?? -1);
+  const called = new Set<number>();
+  const to = lowerBound(refs.sites, ends[index]!);
+  for (let i = lowerBound(refs.sites, starts[index]!); i < to; i += 1)
+    if (refs.kinds[i] === REF.call) called.add(refs.targets[i]!);
+  return wanted.every((address) => called.has(address));
+}
+
+function isUnwantedExport(module: Module, index: number, pattern: RegExp, all: readonly Module[]): boolean {
+  const start = module.code.starts[index]!;
+  const names = module.elf.dynamicSymbols.filter(
+    ({ defined, address, name }) => defined && address === start && pattern.test(name),
+  );
+  return (
+    names.length > 0 &&
+    names.every(({ name }) => !all.some((other) => other !== module && wants(other, name)))
+  );
+}
+
+function wants(module: Module, name: string): boolean {
+  return module.elf.dynamicSymbols.some((symbol) => !symbol.defined && symbol.name === name);
+}

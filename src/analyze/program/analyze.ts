@@ -1,0 +1,105 @@
+import type { AnalyzedModule } from "../../profile/index.ts";
+import { ASSUMPTIONS } from "../assumptions.ts";
+import type { ExtraModule } from "../closure-model.ts";
+import type { Module } from "../link/module.ts";
+import type { LoadedFile, Loader } from "../load/loader.ts";
+import { type ProgramFindings, findCalls } from "./findings.ts";
+import { type LinkedProgram, type Surroundings, linkProgram } from "./program.ts";
+
+export interface AnalyzeProgramOptions {
+  mode: "strict" | "tight";
+  /** Names of the assumptions that are made. */
+  assumed: ReadonlySet<string>;
+  /** Whether to find out what each assumption takes away: costs as much again. */
+  compare: boolean;
+  plugins: readonly ExtraModule[];
+}
+
+export interface ProgramResult {
+  path: string;
+  digest: string;
+  arch: "x86_64" | "aarch64";
+  kind: "elf" | "go";
+  findings: ProgramFindings;
+  modules: AnalyzedModule[];
+  missing: LinkedProgram["missing"];
+  unread: LinkedProgram["unread"];
+  /** By assumption: the calls that it takes away, or would. */
+  removes: Map<string, string[]>;
+}
+
+/** Analyzes one executable with all it may load. */
+export function analyzeProgram(
+  loader: Loader,
+  file: LoadedFile,
+  surroundings: Surroundings,
+  { mode, assumed, compare, plugins }: AnalyzeProgramOptions,
+): ProgramResult {
+  const analyze = (names: ReadonlySet<string>): { program: LinkedProgram; findings: ProgramFindings } => {
+    const isCut = cutting(names);
+    const program = linkProgram(loader, file, surroundings, { mode, plugins, ...(isCut && { isCut }) });
+    return { program, findings: findCalls(program) };
+  };
+  const { program, findings } = analyze(assumed);
+  // Read now: the modules are shared, and the next program gives them new places.
+  const modules = modulesOf(program);
+  const digest = program.executable.digest;
+  const removes = new Map<string, string[]>();
+  if (compare) {
+    const calls = namesOf(findings);
+    const other = (names: ReadonlySet<string>): Set<string> => namesOf(analyze(names).findings);
+    const all = new Set(ASSUMPTIONS.map(({ name }) => name));
+    const inactive = [...all].filter((name) => !assumed.has(name));
+    const isAnyUseful = inactive.length > 0 && other(all).size < calls.size;
+    for (const { name } of ASSUMPTIONS) {
+      if (assumed.has(name)) {
+        const without = new Set(assumed);
+        without.delete(name);
+        removes.set(name, [...other(without).difference(calls)].sort());
+      } else if (isAnyUseful) {
+        const having = other(new Set([...assumed, name]));
+        removes.set(name, [...calls.difference(having)].sort());
+      }
+    }
+  }
+  return {
+    path: file.path,
+    digest,
+    arch: program.executable.machine.name,
+    kind: program.isGo ? "go" : "elf",
+    findings,
+    modules,
+    missing: program.missing,
+    unread: program.unread,
+    removes,
+  };
+}
+
+function namesOf({ syscalls }: ProgramFindings): Set<string> {
+  return new Set(syscalls.map(({ name }) => name));
+}
+
+/** Whether a function does not count, remembered: it is asked for every function that is led to. */
+function cutting(
+  names: ReadonlySet<string>,
+): ((module: Module, index: number, all: readonly Module[]) => boolean) | undefined {
+  const active = ASSUMPTIONS.filter(({ name }) => names.has(name));
+  if (active.length === 0) return undefined;
+  return (module, index, all) => active.some((one) => one.cuts(module, index, all));
+}
+
+function modulesOf({ reach }: LinkedProgram): AnalyzedModule[] {
+  return reach.modules.map((module) => {
+    const functions = module.code.starts.length;
+    let reachable = 0;
+    for (let i = 0; i < functions; i += 1) if (reach.isReached(module, i)) reachable += 1;
+    return {
+      path: module.path,
+      buildId: module.elf.buildId ?? "",
+      digest: module.digest,
+      reason: reach.loaded.get(module)!.reason,
+      functions,
+      reachable,
+    };
+  });
+}

@@ -1,0 +1,195 @@
+import { type Talk, silent } from "../base/index.ts";
+import type { FileTree, ImageConfig } from "../image/index.ts";
+import type { Analysis, Unresolved } from "../profile/index.ts";
+import { activeAssumptions } from "./assumptions.ts";
+import { AnalysisBuilder } from "./build.ts";
+import type { ExtraModule, ReachedProgram } from "./closure-model.ts";
+import { SummaryCache } from "./load/cache.ts";
+import { TreeLibraries } from "./load/libraries.ts";
+import { type LoadedFile, Loader } from "./load/loader.ts";
+import { findModules, gconvModules, matchLibraryPattern, nssModules } from "./plugins/index.ts";
+import { type ProgramResult, analyzeProgram } from "./program/analyze.ts";
+import type { Surroundings } from "./program/program.ts";
+import type { Started } from "./program/starts.ts";
+import { commandPrograms, findPrograms, lookupProgram } from "./programs/index.ts";
+
+/** What is analyzed. */
+export interface AnalyzeSource {
+  tree: FileTree;
+  config: ImageConfig;
+  /** As documents name it. */
+  target: string;
+  /** Instead of the image's command. */
+  command?: readonly string[];
+  /** One executable alone, by its path in the tree. */
+  file?: string;
+}
+
+export interface AnalyzeOptions {
+  mode: "strict" | "tight";
+  /** Assumptions to make and not to make, by name, beyond what the mode does. */
+  assume?: readonly string[];
+  noAssume?: readonly string[];
+  /** Modules that the programs may load, by path in the tree. */
+  plugins?: readonly string[];
+  /** Where summaries of modules are kept; undefined: nowhere. */
+  cacheFolder?: string;
+  talk?: Talk;
+  signal?: AbortSignal;
+}
+
+/** Programs for which it is found out what each assumption takes away; for more it would take too long. */
+const MAX_COMPARED = 3;
+
+/**
+ * Finds every system call that a target's programs could make: those that its entrypoint leads to, and those that these
+ * start. Throws `nothing-to-analyze` where no program is found, `unknown-assumption`, and what reading the tree throws.
+ */
+export async function analyzeTarget(source: AnalyzeSource, options: AnalyzeOptions): Promise<Analysis> {
+  return new TargetAnalysis(source, options).run();
+}
+
+class TargetAnalysis {
+  #source: AnalyzeSource;
+  #options: AnalyzeOptions;
+  #loader: Loader;
+  #libraries: TreeLibraries;
+  #assumed: ReadonlySet<string>;
+  #talk: Talk;
+  #queue: ReachedProgram[] = [];
+  #seen = new Map<string, ReachedProgram>();
+  #unresolved: Unresolved[] = [];
+  #nss: readonly ExtraModule[] | undefined;
+  #gconv: readonly ExtraModule[] | undefined;
+
+  constructor(source: AnalyzeSource, options: AnalyzeOptions) {
+    this.#source = source;
+    this.#options = options;
+    this.#talk = options.talk ?? silent;
+    this.#assumed = activeAssumptions(options.mode, options.assume ?? [], options.noAssume ?? []);
+    const cache = options.cacheFolder === undefined ? undefined : new SummaryCache(options.cacheFolder);
+    this.#loader = new Loader(source.tree, cache);
+    this.#libraries = new TreeLibraries(this.#loader);
+  }
+
+  async run(): Promise<Analysis> {
+    this.#start();
+    const builder = new AnalysisBuilder(this.#source.target, this.#options.mode, this.#assumed);
+    for (let at = 0; at < this.#queue.length; at += 1) {
+      this.#options.signal?.throwIfAborted();
+      const program = this.#queue[at]!;
+      const entry = this.#source.tree.resolve(program.path);
+      const result = program.kind === "script" ? undefined : this.#analyze(program, builder);
+      if (result === undefined) {
+        const content = entry && this.#source.tree.read(entry.path);
+        builder.addScript(program, content);
+        continue;
+      }
+      builder.addProgram(program, result, result.arch);
+      for (const started of result.findings.starts) this.#follow(started, program);
+      // Long work lets signals in.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    this.#loader.save();
+    return builder.build(this.#unresolved);
+  }
+
+  #start(): void {
+    const { tree, config, command, file } = this.#source;
+    if (file !== undefined) {
+      this.#add({
+        path: tree.resolve(file)?.path ?? file,
+        kind: "elf",
+        reason: [file],
+        ...(command && { argv: [file, ...command] }),
+      });
+      return;
+    }
+    this.#take(findPrograms(tree, { config, ...(command && { command }) }));
+  }
+
+  #take({ programs, unresolved }: ReturnType<typeof findPrograms>, before: readonly string[] = []): void {
+    for (const { where, reason } of unresolved)
+      this.#unresolved.push({ module: where, function: "", address: "", reason });
+    for (const program of programs) this.#add({ ...program, reason: [...before, ...program.reason] });
+  }
+
+  #add(program: ReachedProgram): void {
+    if (this.#seen.has(program.path)) return;
+    this.#seen.set(program.path, program);
+    this.#queue.push(program);
+  }
+
+  #analyze(program: ReachedProgram, builder: AnalysisBuilder): ProgramResult | undefined {
+    let file: LoadedFile | undefined;
+    try {
+      file = this.#loader.file(program.path);
+      if (file === undefined) {
+        this.#unresolved.push({
+          module: program.path,
+          function: "",
+          address: "",
+          reason: "it is no ELF file",
+        });
+        return undefined;
+      }
+      this.#talk.detail(`analyzing ${file.path}`);
+      const { config } = this.#source;
+      const { files } = this.#libraries.of(file);
+      const found = findModules(this.#source.tree, {
+        path: file.path,
+        needed: files.map(
+          ({ file: { path, elf } }) => elf.dynamic?.soname ?? path.slice(path.lastIndexOf("/") + 1),
+        ),
+        env: config.env,
+        cwd: config.workingDir,
+        user: config.user,
+        ...(program.argv && { argv: program.argv }),
+      });
+      for (const { where, reason } of found.unresolved)
+        this.#unresolved.push({ module: where, function: "", address: "", reason });
+      const named = (this.#options.plugins ?? []).map((path): ExtraModule => ({
+        path,
+        via: "dlopen",
+        reason: "named by --plugin",
+      }));
+      return analyzeProgram(this.#loader, file, this.#surroundings(), {
+        mode: this.#options.mode,
+        assumed: this.#assumed,
+        compare: builder.programs < MAX_COMPARED,
+        plugins: [...named, ...found.modules],
+      });
+    } catch (error) {
+      // Of many programs, one that cannot be read does not hide what the others do; alone it is what was asked for.
+      if (file === undefined || this.#source.file !== undefined || this.#queue.length === 1) throw error;
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#unresolved.push({ module: program.path, function: "", address: "", reason });
+      return undefined;
+    }
+  }
+
+  #surroundings(): Surroundings {
+    const { tree } = this.#source;
+    return {
+      libraries: this.#libraries,
+      nss: () => (this.#nss ??= nssModules(tree)),
+      gconv: () => (this.#gconv ??= gconvModules(tree)),
+      find: (name, by) => this.#libraries.find(name, by, matchLibraryPattern),
+    };
+  }
+
+  /** A program that code names. */
+  #follow({ is, text, where }: Started, by: ReachedProgram): void {
+    const { tree, config, file } = this.#source;
+    // One executable alone is asked for.
+    if (file !== undefined) return;
+    const reason = [...by.reason, where];
+    if (is === "shell") {
+      this.#take(commandPrograms(tree, text, { config, where }), by.reason);
+      return;
+    }
+    const path = config.env.find((one) => one.startsWith("PATH="))?.slice("PATH=".length);
+    const found = lookupProgram(tree, text, is === "path" ? undefined : path);
+    if (found !== undefined) this.#take({ programs: [{ ...found, reason }], unresolved: [] });
+  }
+}
