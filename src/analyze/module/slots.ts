@@ -100,7 +100,7 @@ class SlotBuilder {
   }
 }
 
-function addWords(elf: Elf, found: { offset: number; kind: number; value: number; addend: number }[]): void {
+function addWords(elf: Elf, found: SlotBuilder): void {
   const loaded = loadedRange(elf);
   if (loaded === undefined) return;
   const taken = new Set(found.offsets);
