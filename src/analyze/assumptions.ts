@@ -1,7 +1,6 @@
 import { CinchError } from "../base/index.ts";
 import type { Module } from "./link/module.ts";
 import { REF, lowerBound } from "./module/refs.ts";
-import { stringAt } from "./program/strings.ts";
 
 /** Something that is taken to be so, by which functions of a library do not count. */
 export interface SwitchableAssumption {
@@ -16,15 +15,13 @@ export const ASSUMPTIONS: readonly SwitchableAssumption[] = [
   {
     name: "no-nscd",
     effect: "no name service cache daemon is used: the C library's client for it does not count",
-    cuts: (module, index) =>
-      isLibc(module) && refersTo(module, index, (text) => text.startsWith("/var/run/nscd/")),
+    cuts: (module, index) => isLibc(module) && refersTo(module, index, "/var/run/nscd/"),
   },
   {
     name: "no-ld-profile",
     effect: "the loader is not asked for a profile (LD_PROFILE): its code for that does not count",
     cuts: (module, index) =>
-      (isLoader(module) || isLibc(module)) &&
-      refersTo(module, index, (text) => text.includes("profile data file")),
+      (isLoader(module) || isLibc(module)) && refersTo(module, index, "profile data file", 128),
   },
   {
     name: "no-priority-mutexes",
@@ -84,13 +81,20 @@ function isLoader(module: Module): boolean {
   return module.exported("_dl_mcount").length > 0 || module.name.startsWith("ld-");
 }
 
-function refersTo(module: Module, index: number, matches: (text: string) => boolean): boolean {
+/** Whether the function uses a text of the module's that has another in it, within so many bytes from its start. */
+function refersTo(module: Module, index: number, text: string, within = text.length): boolean {
   const { starts, ends, refs } = module.code;
   const to = lowerBound(refs.sites, ends[index]!);
   for (let i = lowerBound(refs.sites, starts[index]!); i < to; i += 1) {
-    if (refs.kinds[i] !== REF.address) continue;
-    const text = stringAt(module, refs.targets[i]!, 256);
-    if (text !== undefined && matches(text)) return true;
+    // A short text may be copied by loads, without its address ever being a value.
+    if (refs.kinds[i] !== REF.address && refs.kinds[i] !== REF.load) continue;
+    const section = module.sectionAt(refs.targets[i]!);
+    if (section === undefined || section.writable || !section.inFile) continue;
+    const bytes = module.elf.bytesAt(refs.targets[i]!, Math.min(within, section.end - refs.targets[i]!));
+    if (bytes === undefined) continue;
+    const end = bytes.indexOf(0);
+    const found = Buffer.from(bytes.buffer, bytes.byteOffset, end < 0 ? bytes.length : end);
+    if (found.includes(text, 0, "latin1")) return true;
   }
   return false;
 }

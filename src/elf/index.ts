@@ -12,3 +12,4 @@ export type {
   Segment,
   UnwindEntry,
 } from "./model.ts";
+export { parseUnwind, parseGoFunctions } from "./scratch.ts";

@@ -2,7 +2,7 @@ import { CinchError } from "../../base/index.ts";
 import type { Elf, ElfSymbol } from "../../elf/index.ts";
 import type { Value } from "../flow/values.ts";
 import type { Machine } from "../machine/model.ts";
-import { REF, lowerBound } from "../module/refs.ts";
+import { REF, type Refs, lowerBound } from "../module/refs.ts";
 import { type DataRange, SLOT, type Slots, dataRanges, pointerSlots } from "../module/slots.ts";
 import type { CodeMap } from "../module/survey.ts";
 
@@ -43,8 +43,9 @@ export class Module {
   #exports: Map<string, ElfSymbol[]> | undefined;
   #boundaries: Uint32Array | undefined;
   #objects: Uint32Array | undefined;
-  #incoming: Uint32Array | undefined;
+  #ordered: Uint32Array | undefined;
   #pointed: Set<number> | undefined;
+  #chains: Chains | undefined;
 
   constructor(source: ModuleSource) {
     this.path = source.path;
@@ -159,10 +160,17 @@ export class Module {
 
   /** Indices into `code.refs` of the calls, jumps and branches to an address. */
   *incoming(address: number): Generator<number> {
-    const order = this.#byTarget();
     const { targets } = this.code.refs;
-    for (let i = this.#firstTo(address); i < order.length && targets[order[i]!] === address; i += 1)
-      yield order[i]!;
+    const { heads, next } = (this.#chains ??= chainsOf(this.code.refs));
+    for (let i = heads[address & (heads.length - 1)]!; i >= 0; i = next[i]!)
+      if (targets[i] === address) yield i;
+  }
+
+  /** Whether anything jumps or branches into [start, end), or an exception goes on there. */
+  isEnteredWithin(start: number, end: number): boolean {
+    const order = this.#byTarget();
+    const at = this.#firstTo(start);
+    return at < order.length && this.code.refs.targets[order[at]!]! < end;
   }
 
   /** Indices into `code.refs` of jumps and branches into (start, end) from elsewhere. */
@@ -171,19 +179,19 @@ export class Module {
     const { sites, targets, kinds } = this.code.refs;
     for (let i = this.#firstTo(start + 1); i < order.length && targets[order[i]!]! < end; i += 1) {
       const ref = order[i]!;
-      if (kinds[ref] !== REF.call && (sites[ref]! < start || sites[ref]! >= end)) yield ref;
+      if (isJump(kinds[ref]!) && (sites[ref]! < start || sites[ref]! >= end)) yield ref;
     }
   }
 
   /** Indices of direct references, by target and then by site. */
   #byTarget(): Uint32Array {
-    if (this.#incoming === undefined) {
+    if (this.#ordered === undefined) {
       const { targets, kinds } = this.code.refs;
       // Target and index in one number each, because plain numbers sort many times faster than by a comparison.
       const keys = new Float64Array(kinds.length);
       let count = 0;
       for (let i = 0; i < kinds.length; i += 1)
-        if (kinds[i]! <= REF.branch) keys[count++] = targets[i]! * MAX_REFS + i;
+        if (kinds[i]! <= REF.branch || kinds[i] === REF.unwind) keys[count++] = targets[i]! * MAX_REFS + i;
       const order = new Uint32Array(count);
       keys
         .subarray(0, count)
@@ -191,9 +199,9 @@ export class Module {
         .forEach((key, i) => {
           order[i] = key % MAX_REFS;
         });
-      this.#incoming = order;
+      this.#ordered = order;
     }
-    return this.#incoming;
+    return this.#ordered;
   }
 
   #firstTo(address: number): number {
@@ -241,6 +249,29 @@ export class Module {
     for (const { start, end } of outer) kept.push(start, end);
     return Uint32Array.from(new Set(kept.filter((address) => address <= 0xffff_ffff))).sort();
   }
+}
+
+/** Direct references by target: a table of first ones by the target's low bits, and for each the next. */
+interface Chains {
+  heads: Int32Array;
+  next: Int32Array;
+}
+
+function chainsOf({ targets, kinds }: Refs): Chains {
+  const heads = new Int32Array(2 ** Math.ceil(Math.log2(Math.max(16, kinds.length)))).fill(-1);
+  const next = new Int32Array(kinds.length);
+  // Backwards, so that a chain runs in the order of places.
+  for (let i = kinds.length - 1; i >= 0; i -= 1) {
+    if (kinds[i]! > REF.branch) continue;
+    const slot = targets[i]! & (heads.length - 1);
+    next[i] = heads[slot]!;
+    heads[slot] = i;
+  }
+  return { heads, next };
+}
+
+function isJump(kind: number): boolean {
+  return kind === REF.jump || kind === REF.branch;
 }
 
 function functionNames(elf: Elf): Map<number, string> {

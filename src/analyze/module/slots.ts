@@ -124,8 +124,11 @@ export interface DataRange {
   writable: boolean;
   /** false: zeros that are not in the file. */
   inFile: boolean;
+  /** The program's own, not the loader's tables (names of symbols, versions). */
+  isOwn: boolean;
 }
 
+const SHT_PROGBITS = 1;
 const SHT_NOBITS = 8;
 
 /** The parts of a module that hold data, by section; without a section table by segment. Sorted. */
@@ -141,12 +144,19 @@ export function dataRanges(elf: Elf): DataRange[] {
           end: address + size,
           writable: flags.write,
           inFile: type !== SHT_NOBITS,
+          isOwn: type === SHT_PROGBITS,
         }))
       : elf.segments
           .filter(({ kind, flags }) => kind === "load" && !flags.execute)
           .flatMap(({ address, fileSize, memorySize, flags }) => [
-            { start: address, end: address + fileSize, writable: flags.write, inFile: true },
-            { start: address + fileSize, end: address + memorySize, writable: flags.write, inFile: false },
+            { start: address, end: address + fileSize, writable: flags.write, inFile: true, isOwn: true },
+            {
+              start: address + fileSize,
+              end: address + memorySize,
+              writable: flags.write,
+              inFile: false,
+              isOwn: true,
+            },
           ]);
   return ranges.filter(({ start, end }) => end > start).sort((a, b) => a.start - b.start);
 }

@@ -5,6 +5,7 @@ import type { Module } from "../link/module.ts";
 import { HAS } from "../module/survey.ts";
 import { Resolver } from "../resolve/resolver.ts";
 import { ArgumentValues } from "./arguments.ts";
+import { reachedExports } from "./callees.ts";
 import { VDSO } from "./names.ts";
 import type { LinkedProgram } from "./program.ts";
 import { type Started, startedPrograms } from "./starts.ts";
@@ -141,6 +142,12 @@ function addUnseen({ reach, executable }: LinkedProgram, syscalls: FoundSyscall[
   add("restart_syscall", ["kernel:restart_block"], "kernel");
   // The way back from every signal handler.
   add("rt_sigreturn", ["kernel:signal"], "kernel");
-  for (const [symbol, name] of Object.entries(VDSO))
-    if (reach.modules.some((module) => holds(module, symbol))) add(name, [`vdso:${symbol}`], "vdso");
+  // A shared C library's own functions lead there; a static program has them without their names.
+  for (const { symbols, call, users } of VDSO) {
+    const symbol = symbols.find((one) => reach.modules.some((module) => holds(module, one)));
+    if (symbol === undefined) continue;
+    const isShared = reach.modules.some((module) => users.some((user) => module.exported(user).length > 0));
+    if (!isShared || users.some((user) => reachedExports(reach, user).length > 0))
+      add(call, [`vdso:${symbol}`], "vdso");
+  }
 }

@@ -30,16 +30,29 @@ export const NAME_SERVICE =
 /** glibc's functions that convert between character sets: what they need is loaded from the gconv folder. */
 export const CONVERTERS: readonly string[] = ["iconv_open", "__gconv_open"];
 
-/** Calls that the vDSO answers itself and falls back on (kernel, lib/vdso/gettimeofday.c, getrandom.c; arch/x86/entry/vdso). */
-export const VDSO: Readonly<Record<string, string>> = {
-  __vdso_clock_gettime: "clock_gettime",
-  __vdso_gettimeofday: "gettimeofday",
-  __vdso_time: "time",
-  __vdso_getcpu: "getcpu",
-  __vdso_clock_getres: "clock_getres",
-  __vdso_getrandom: "getrandom",
-  __kernel_clock_gettime: "clock_gettime",
-  __kernel_gettimeofday: "gettimeofday",
-  __kernel_clock_getres: "clock_getres",
-  __kernel_getrandom: "getrandom",
-};
+/**
+ * Calls that the vDSO answers itself and falls back on (kernel, lib/vdso/gettimeofday.c, getrandom.c), by the name under
+ * which a C library looks them up; `users`: the C library's own functions that go there.
+ */
+export const VDSO: readonly { symbols: readonly string[]; call: string; users: readonly string[] }[] = [
+  {
+    symbols: ["__vdso_clock_gettime", "__kernel_clock_gettime"],
+    call: "clock_gettime",
+    users: ["clock_gettime", "time", "timespec_get", "clock", "ftime"],
+  },
+  {
+    symbols: ["__vdso_gettimeofday", "__kernel_gettimeofday"],
+    call: "gettimeofday",
+    users: ["gettimeofday"],
+  },
+  {
+    symbols: ["__vdso_clock_getres", "__kernel_clock_getres"],
+    call: "clock_getres",
+    users: ["clock_getres"],
+  },
+  {
+    symbols: ["__vdso_getrandom", "__kernel_getrandom"],
+    call: "getrandom",
+    users: ["getrandom", "arc4random"],
+  },
+];

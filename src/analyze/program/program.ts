@@ -5,6 +5,8 @@ import type { Module } from "../link/module.ts";
 import { type Loaded, Reach } from "../link/reach.ts";
 import { addExports, addLoaded, addLoaderNames, addStart } from "../link/roots.ts";
 import { CONVERTERS, FINDERS, NAME_SERVICE } from "./names.ts";
+import { Resolver } from "../resolve/resolver.ts";
+import { isOpen, outsideCallers, reachedExports, textsOf } from "./callees.ts";
 import { moduleNameAt, namesIn } from "./strings.ts";
 
 /** What a target offers to be loaded by name. */
@@ -61,6 +63,7 @@ class Linking {
   #wanted = new Map<string, Module>();
   #asked = new Set<string>();
   #executable: LoadedFile | undefined;
+  #exported = { count: 0, names: new Set<string>(), found: new Map<Module, string[]>() };
 
   constructor(loader: Loader, surroundings: Surroundings, { mode, isCut, plugins }: ProgramOptions) {
     this.#loader = loader;
@@ -165,28 +168,52 @@ class Linking {
     return false;
   }
 
-  /** What modules that look symbols up may find: every exported name that stands in their data. */
+  /**
+   * What modules that look symbols up may find: the names at the places that do, where all of these are known; else every
+   * exported name that stands in the module's data.
+   */
   #addFound(): boolean {
     let isNew = false;
-    let names: Set<string> | undefined;
-    for (const module of this.#reach.modules) {
-      const key = `names:${module.path}:${this.#reach.modules.length}`;
-      if (this.#asked.has(key) || !this.#looksUp(module)) continue;
-      this.#asked.add(key);
-      names ??= new Set(this.#reach.modules.flatMap((one) => [...one.exportNames]));
-      for (const name of namesIn(module, names)) {
-        const found = this.#reach.scope.find(name);
-        if (found === undefined || this.#asked.has(`symbol:${name}`)) continue;
-        this.#asked.add(`symbol:${name}`);
+    const resolver = new Resolver(this.#reach);
+    const wanted = new Map<Module, Set<string> | "any">();
+    for (const finder of FINDERS)
+      for (const { module, address } of reachedExports(this.#reach, finder))
+        for (const source of outsideCallers(resolver, module, address)) {
+          const register = source.module.machine.functionArguments[NAME_ARGUMENT]!;
+          const found = resolver.valuesAt(source.module, source.address, { register });
+          const names = wanted.get(source.module) ?? new Set();
+          if (names === "any") continue;
+          for (const text of textsOf(found)) names.add(text);
+          wanted.set(source.module, isOpen(found) ? "any" : names);
+        }
+    for (const [module, names] of wanted)
+      for (const name of names === "any" ? this.#exportsIn(module) : names) {
+        const key = `symbol:${name}`;
+        const found = this.#asked.has(key) ? undefined : this.#reach.scope.find(name);
+        if (found === undefined) continue;
+        this.#asked.add(key);
         this.#reach.addRootSymbol(found, `${module.name} looks up ${name}`);
         isNew = true;
       }
-    }
     return isNew;
   }
 
-  /** Whether the module wants one of the functions that look up symbols. */
-  #looksUp(module: Module): boolean {
-    return module.elf.dynamicSymbols.some(({ name, defined }) => !defined && FINDERS.includes(name));
+  /** The exported names that stand in a module's data. */
+  #exportsIn(module: Module): string[] {
+    const { modules } = this.#reach;
+    if (this.#exported.count !== modules.length) {
+      this.#exported = {
+        count: modules.length,
+        names: new Set(modules.flatMap((one) => [...one.exportNames])),
+        found: new Map(),
+      };
+    }
+    let found = this.#exported.found.get(module);
+    if (found === undefined)
+      this.#exported.found.set(module, (found = namesIn(module, this.#exported.names)));
+    return found;
   }
 }
+
+/** dlsym(handle, name). */
+const NAME_ARGUMENT = 1;

@@ -3,7 +3,7 @@ import type { Module } from "../link/module.ts";
 import type { Resolved, Resolver } from "../resolve/resolver.ts";
 import { OPENERS, STARTERS } from "./names.ts";
 import type { LinkedProgram } from "./program.ts";
-import { stringAt } from "./strings.ts";
+import { isOpen, outsideCallers, reachedExports, textsOf } from "./callees.ts";
 
 /** A program that code names to start it. */
 export interface Started {
@@ -33,8 +33,9 @@ export function startedPrograms(
     argument: number,
     take: (from: Module, site: number, found: Resolved) => void,
   ): void => {
-    for (const { module, address } of definitions(program, name)) {
-      for (const source of outsideCallers(program, resolver, module, address)) {
+    for (const { module, address } of reachedExports(program.reach, name)) {
+      for (const source of outsideCallers(resolver, module, address)) {
+        if (source.module === program.loader) continue;
         const register = source.module.machine.functionArguments[argument]!;
         take(source.module, source.address, resolver.valuesAt(source.module, source.address, { register }));
       }
@@ -72,57 +73,4 @@ export function startedPrograms(
         possible("jit", module, `${module.nameAt(site)} may make memory executable by ${name}`);
     });
   return { starts: [...starts.values()], open: [...open.values()] };
-}
-
-/** The reached functions of a C library under a name. */
-function definitions({ reach }: LinkedProgram, name: string): { module: Module; address: number }[] {
-  return reach.modules.flatMap((module) =>
-    module
-      .exported(name)
-      .filter(({ address }) => {
-        const index = module.isCode(address) ? module.functionAt(address) : -1;
-        return index >= 0 && reach.isReached(module, index);
-      })
-      .map(({ address }) => ({ module, address })),
-  );
-}
-
-/** Reached calls from other modules, through the stubs that jump there. */
-function* outsideCallers(
-  { loader }: LinkedProgram,
-  resolver: Resolver,
-  module: Module,
-  address: number,
-): Generator<{ module: Module; address: number }> {
-  for (const slot of resolver.callers.slotsTo(module, address)) {
-    if (slot.module === module || slot.module === loader) continue;
-    for (const source of resolver.callers.through(slot.module, slot.offset)) {
-      if (source.isCall) yield source;
-      else {
-        const stub = source.module.functionAt(source.address);
-        const start = source.module.code.starts[stub]!;
-        let isCalled = false;
-        for (const caller of resolver.callers.of(source.module, start)) {
-          isCalled = true;
-          yield caller;
-        }
-        if (!isCalled) yield source;
-      }
-    }
-  }
-}
-
-function textsOf({ addresses }: Resolved): string[] {
-  return addresses
-    .map(({ module, address }) => stringAt(module, address))
-    .filter((text) => text !== undefined);
-}
-
-function isOpen({ open, addresses, constants }: Resolved): boolean {
-  if (open.length > 0) return true;
-  // A constant is no text: a null pointer (the program itself, for dlopen), or an address that was not understood.
-  return (
-    [...constants].some((value) => value !== 0) ||
-    addresses.some(({ module, address }) => stringAt(module, address) === undefined)
-  );
 }

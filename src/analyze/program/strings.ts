@@ -41,8 +41,8 @@ const DOT = 0x2e;
 /** All of the given names that a module's read-only data holds as texts. */
 export function namesIn(module: Module, names: ReadonlySet<string>): string[] {
   const found = new Set<string>();
-  for (const { start, end, inFile } of module.data) {
-    const bytes = inFile ? module.elf.bytesAt(start, end - start) : undefined;
+  for (const { start, end, inFile, isOwn } of module.data) {
+    const bytes = inFile && isOwn ? module.elf.bytesAt(start, end - start) : undefined;
     if (bytes === undefined) continue;
     let from = 0;
     for (let i = 0; i <= bytes.length; i += 1) {

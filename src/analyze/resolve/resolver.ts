@@ -1,4 +1,5 @@
 import { Flow, type Wanted } from "../flow/flow.ts";
+import { straightValue } from "../flow/straight.ts";
 import { frameOf } from "../flow/state.ts";
 import { type Atom, NOTHING, type Value, keyOf, map, unknown } from "../flow/values.ts";
 import type { Module } from "../link/module.ts";
@@ -54,7 +55,10 @@ export class Resolver {
     const key = `${address}|${JSON.stringify(wanted)}`;
     let value = module.facts.get(key);
     if (value === undefined) {
-      value = this.#flowAt(module, address)?.valueAt(address, wanted) ?? unknown("not in a function");
+      value =
+        ("register" in wanted ? straightValue(module, address, wanted.register) : undefined) ??
+        this.#flowAt(module, address)?.valueAt(address, wanted) ??
+        unknown("not in a function");
       module.facts.set(key, value);
     }
     return value;

@@ -1,6 +1,5 @@
-import iced from "iced-x86";
-
-const { Code, FlowControl, Instruction, InstructionInfoFactory, MemorySizeExt, OpAccess, OpKind } = iced;
+import type { Instruction, InstructionInfoFactory } from "iced-x86";
+import { iced } from "./iced.ts";
 
 /** What the scan makes of an instruction, by its form (iced's `Code`), so that one look-up decides. */
 export const FORM = {
@@ -19,16 +18,20 @@ export const FORM = {
   lea: 12,
 } as const;
 
-/** By `Code`. */
-export const forms: Uint8Array = makeForms();
+let table: Uint8Array | undefined;
+
+/** `FORM` by iced's `Code`. */
+export function forms(): Uint8Array {
+  return (table ??= makeForms());
+}
 
 function makeForms(): Uint8Array {
-  const names = Object.entries(Code).filter(
+  const names = Object.entries(iced().Code).filter(
     (entry): entry is [string, number] => typeof entry[1] === "number",
   );
-  const table = new Uint8Array(Math.max(...names.map(([, code]) => code)) + 1);
-  for (const [name, code] of names) table[code] = formOf(name);
-  return table;
+  const made = new Uint8Array(Math.max(...names.map(([, code]) => code)) + 1);
+  for (const [name, code] of names) made[code] = formOf(name);
+  return made;
 }
 
 function formOf(name: string): number {
@@ -61,10 +64,11 @@ export interface MemoryUse {
 }
 
 const uses = new Map<number, MemoryUse>();
-let factory: InstanceType<typeof InstructionInfoFactory> | undefined;
+let factory: InstructionInfoFactory | undefined;
 
 /** How an instruction uses its memory operand; looked up once for each form and size. */
-export function memoryUse(instruction: InstanceType<typeof Instruction>): MemoryUse {
+export function memoryUse(instruction: Instruction): MemoryUse {
+  const { InstructionInfoFactory, MemorySizeExt, OpAccess, OpKind } = iced();
   const key = instruction.code * 1024 + instruction.memorySize;
   let use = uses.get(key);
   if (use === undefined) {
@@ -88,5 +92,4 @@ export function memoryUse(instruction: InstanceType<typeof Instruction>): Memory
   return use;
 }
 
-export { Code, FlowControl, Instruction, OpKind };
-export type IcedInstruction = InstanceType<typeof Instruction>;
+export type IcedInstruction = Instruction;

@@ -1,6 +1,7 @@
-import iced from "iced-x86";
+import type { InstructionInfoFactory } from "iced-x86";
 import type { Effect, Expr, Flow, Insn } from "../model.ts";
-import { FORM, type IcedInstruction, OpKind, forms } from "./codes.ts";
+import { FORM, type IcedInstruction, forms } from "./codes.ts";
+import { iced } from "./iced.ts";
 import {
   RSP,
   UNKNOWN,
@@ -14,8 +15,6 @@ import {
   writeOperand,
   writeRegister,
 } from "./operands.ts";
-
-const { Decoder, DecoderOptions, Instruction, InstructionInfoFactory, Mnemonic, OpAccess, Register } = iced;
 
 const FLOWS: Readonly<Record<number, Flow>> = {
   [FORM.call]: "call",
@@ -31,6 +30,7 @@ const FLOWS: Readonly<Record<number, Flow>> = {
 
 /** Reads x86-64 code exactly: what `Machine.lower` promises. Stops at what cannot be decoded. */
 export function lower(code: Uint8Array, address: number): Insn[] {
+  const { Decoder, DecoderOptions, Instruction } = iced();
   const decoder = new Decoder(64, code, DecoderOptions.None);
   decoder.ip = BigInt(address);
   const instruction = new Instruction();
@@ -51,7 +51,7 @@ export function lower(code: Uint8Array, address: number): Insn[] {
 }
 
 function lowerOne(instruction: IcedInstruction, address: number, size: number): Insn {
-  const form = forms[instruction.code]!;
+  const form = forms()[instruction.code]!;
   const flow = FLOWS[form] ?? "next";
   switch (form) {
     case FORM.call:
@@ -63,7 +63,7 @@ function lowerOne(instruction: IcedInstruction, address: number, size: number): 
         size,
         flow,
         target: Number(instruction.nearBranchTarget),
-        effects: instruction.mnemonic === Mnemonic.Loop ? generic(instruction) : [],
+        effects: instruction.mnemonic === iced().Mnemonic.Loop ? generic(instruction) : [],
       };
     case FORM.callThrough:
     case FORM.jumpThrough:
@@ -81,44 +81,59 @@ function lowerOne(instruction: IcedInstruction, address: number, size: number): 
   }
 }
 
-/** Two-operand arithmetic that expressions know. */
-const ARITHMETIC: Readonly<Record<number, "add" | "sub" | "and" | "or" | "xor" | "shl" | "shr">> = {
-  [Mnemonic.Add]: "add",
-  [Mnemonic.Sub]: "sub",
-  [Mnemonic.And]: "and",
-  [Mnemonic.Or]: "or",
-  [Mnemonic.Xor]: "xor",
-  [Mnemonic.Shl]: "shl",
-  [Mnemonic.Shr]: "shr",
-};
+type Arithmetic = "add" | "sub" | "and" | "or" | "xor" | "shl" | "shr";
 
-/** By mnemonic: what only reads (cmp, test). */
-const READS_ONLY = new Set<number>([
-  Mnemonic.Cmp,
-  Mnemonic.Test,
-  Mnemonic.Bt,
-  Mnemonic.Prefetcht0,
-  Mnemonic.Pause,
-]);
+/** Mnemonics by what they do, made when the first code is read. */
+interface Mnemonics {
+  /** Two-operand arithmetic that expressions know. */
+  arithmetic: ReadonlyMap<number, Arithmetic>;
+  readsOnly: ReadonlySet<number>;
+  conditionalMoves: ReadonlySet<number>;
+  conditionalSets: ReadonlySet<number>;
+}
 
-const conditionalMoves = new Set<number>();
-const conditionalSets = new Set<number>();
-for (const [name, value] of Object.entries(Mnemonic)) {
-  if (typeof value !== "number") continue;
-  if (name.startsWith("Cmov")) conditionalMoves.add(value);
-  else if (/^Set(o|no|b|ae|e|ne|be|a|s|ns|p|np|l|ge|le|g)$/.test(name)) conditionalSets.add(value);
+let known: Mnemonics | undefined;
+
+function mnemonics(): Mnemonics {
+  return (known ??= sortMnemonics());
+}
+
+function sortMnemonics(): Mnemonics {
+  const { Mnemonic } = iced();
+  const matching = (pattern: RegExp): Set<number> =>
+    new Set(
+      Object.entries(Mnemonic).flatMap(([name, value]) =>
+        typeof value === "number" && pattern.test(name) ? [value] : [],
+      ),
+    );
+  return {
+    arithmetic: new Map<number, Arithmetic>([
+      [Mnemonic.Add, "add"],
+      [Mnemonic.Sub, "sub"],
+      [Mnemonic.And, "and"],
+      [Mnemonic.Or, "or"],
+      [Mnemonic.Xor, "xor"],
+      [Mnemonic.Shl, "shl"],
+      [Mnemonic.Shr, "shr"],
+    ]),
+    readsOnly: matching(/^(Cmp|Test|Bt|Prefetch[a-z0-9]+|Pause)$/),
+    conditionalMoves: matching(/^Cmov/),
+    conditionalSets: matching(/^Set(o|no|b|ae|e|ne|be|a|s|ns|p|np|l|ge|le|g)$/),
+  };
 }
 
 function effectsOf(instruction: IcedInstruction): Effect[] {
+  const { Mnemonic, OpKind, Register } = iced();
+  const { arithmetic, readsOnly, conditionalMoves, conditionalSets } = mnemonics();
   const { mnemonic } = instruction;
-  if (READS_ONLY.has(mnemonic)) return [];
+  if (readsOnly.has(mnemonic)) return [];
   const isGeneral =
     instruction.opCount === 0 ||
     instruction.op0Kind !== OpKind.Register ||
     registerNumber(instruction.op0Register) !== undefined;
   if (!isGeneral) return generic(instruction);
-  const operation = ARITHMETIC[mnemonic];
-  if (operation !== undefined && instruction.opCount === 2) return arithmetic(instruction, operation);
+  const operation = arithmetic.get(mnemonic);
+  if (operation !== undefined && instruction.opCount === 2) return compute(instruction, operation);
   if (conditionalMoves.has(mnemonic))
     return writeOperand(instruction, 0, {
       kind: "either",
@@ -173,10 +188,7 @@ function effectsOf(instruction: IcedInstruction): Effect[] {
   }
 }
 
-function arithmetic(
-  instruction: IcedInstruction,
-  operation: "add" | "sub" | "and" | "or" | "xor" | "shl" | "shr",
-): Effect[] {
+function compute(instruction: IcedInstruction, operation: Arithmetic): Effect[] {
   if ((operation === "xor" || operation === "sub") && isSameRegister(instruction))
     return writeOperand(instruction, 0, { kind: "const", value: 0 });
   const value: Expr = { kind: operation, a: readOperand(instruction, 0), b: readOperand(instruction, 1) };
@@ -184,6 +196,7 @@ function arithmetic(
 }
 
 function isSameRegister(instruction: IcedInstruction): boolean {
+  const { OpKind } = iced();
   return (
     instruction.op0Kind === OpKind.Register &&
     instruction.op1Kind === OpKind.Register &&
@@ -193,10 +206,12 @@ function isSameRegister(instruction: IcedInstruction): boolean {
 
 /** Moves from and to segment and control registers. */
 function isSystemMove(instruction: IcedInstruction): boolean {
+  const { OpKind } = iced();
   return instruction.op1Kind === OpKind.Register && registerNumber(instruction.op1Register) === undefined;
 }
 
 function signExtended(instruction: IcedInstruction): Expr {
+  const { OpKind } = iced();
   if (instruction.op1Kind === OpKind.Memory) return readMemory(instruction, true);
   const number = registerNumber(instruction.op1Register);
   const bits = registerBits(instruction.op1Register);
@@ -219,6 +234,7 @@ function plus(a: Expr, value: number): Expr {
 const STACK: Expr = { kind: "register", register: RSP };
 
 function push(instruction: IcedInstruction): Effect[] {
+  const { OpKind } = iced();
   const value = instruction.op0Kind === OpKind.Memory ? readMemory(instruction) : readOperand(instruction, 0);
   return [
     { to: { register: RSP }, value: plus(STACK, -8) },
@@ -227,6 +243,7 @@ function push(instruction: IcedInstruction): Effect[] {
 }
 
 function pop(instruction: IcedInstruction): Effect[] {
+  const { OpKind } = iced();
   const value: Expr = { kind: "memory", base: RSP, offset: 0, size: 8, signed: false };
   const written =
     instruction.op0Kind === OpKind.Register
@@ -236,16 +253,18 @@ function pop(instruction: IcedInstruction): Effect[] {
 }
 
 function exchange(instruction: IcedInstruction): Effect[] {
+  const { OpKind } = iced();
   const isRegisters = instruction.op0Kind === OpKind.Register && instruction.op1Kind === OpKind.Register;
   const a = isRegisters ? readOperand(instruction, 1) : UNKNOWN;
   const b = isRegisters ? readOperand(instruction, 0) : UNKNOWN;
   return [...writeOperand(instruction, 0, a), ...writeOperand(instruction, 1, b)];
 }
 
-let factory: InstanceType<typeof InstructionInfoFactory> | undefined;
+let factory: InstructionInfoFactory | undefined;
 
 /** Any other instruction: what it writes becomes unknown, by iced's own account of it. */
 function generic(instruction: IcedInstruction): Effect[] {
+  const { InstructionInfoFactory, Register } = iced();
   factory ??= new InstructionInfoFactory();
   const info = factory.info(instruction);
   const effects: Effect[] = [];
@@ -271,6 +290,7 @@ function generic(instruction: IcedInstruction): Effect[] {
 }
 
 function isWrite(access: number): boolean {
+  const { OpAccess } = iced();
   return (
     access === OpAccess.Write ||
     access === OpAccess.CondWrite ||

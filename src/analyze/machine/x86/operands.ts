@@ -1,8 +1,6 @@
-import iced from "iced-x86";
 import type { Effect, Expr } from "../model.ts";
-import { type IcedInstruction, OpKind } from "./codes.ts";
-
-const { MemorySizeExt, Register, RegisterExt } = iced;
+import type { IcedInstruction } from "./codes.ts";
+import { iced } from "./iced.ts";
 
 export const RSP = 4;
 export const RAX = 0;
@@ -11,12 +9,14 @@ export const UNKNOWN: Expr = { kind: "unknown" };
 
 /** 0–15 for rax … r15 and their parts; undefined for others. */
 export function registerNumber(register: number): number | undefined {
+  const { Register, RegisterExt } = iced();
   const full = RegisterExt.fullRegister(register) as number;
   return full >= Register.RAX && full <= Register.R15 ? full - Register.RAX : undefined;
 }
 
 /** Bits of a general register's part: 64, 32, 16, 8; 0 for the high bytes ah, ch, dh, bh. */
 export function registerBits(register: number): number {
+  const { Register, RegisterExt } = iced();
   if (register >= Register.AH && register <= Register.BH) return 0;
   return (RegisterExt.size(register) as number) * 8;
 }
@@ -58,6 +58,7 @@ export type Place =
   | { kind: "somewhere" };
 
 export function placeOf(instruction: IcedInstruction): Place {
+  const { Register, RegisterExt } = iced();
   if (instruction.isIpRelMemoryOperand)
     return { kind: "global", address: Number(instruction.ipRelMemoryAddress) };
   if (instruction.memorySegment === Register.FS || instruction.memorySegment === Register.GS)
@@ -71,6 +72,7 @@ export function placeOf(instruction: IcedInstruction): Place {
 }
 
 export function readMemory(instruction: IcedInstruction, signed = false): Expr {
+  const { MemorySizeExt } = iced();
   const size = MemorySizeExt.size(instruction.memorySize) as number;
   const place = placeOf(instruction);
   if (size !== 1 && size !== 2 && size !== 4 && size !== 8) return UNKNOWN;
@@ -80,6 +82,7 @@ export function readMemory(instruction: IcedInstruction, signed = false): Expr {
 }
 
 export function writeMemory(instruction: IcedInstruction, value: Expr): Effect[] {
+  const { MemorySizeExt } = iced();
   const size = MemorySizeExt.size(instruction.memorySize) as number;
   const place = placeOf(instruction);
   switch (place.kind) {
@@ -98,6 +101,7 @@ export function writeMemory(instruction: IcedInstruction, value: Expr): Effect[]
 
 /** The address that a memory operand names, for lea. */
 export function addressOf(instruction: IcedInstruction): Expr {
+  const { Register } = iced();
   if (instruction.isIpRelMemoryOperand)
     return { kind: "address", value: Number(instruction.ipRelMemoryAddress) };
   let sum: Expr = { kind: "const", value: Number(BigInt.asIntN(64, instruction.memoryDisplacement)) };
@@ -114,6 +118,7 @@ export function addressOf(instruction: IcedInstruction): Expr {
 
 /** An operand's value, extended by zeros where it is narrow. */
 export function readOperand(instruction: IcedInstruction, operand: number): Expr {
+  const { OpKind } = iced();
   const kind = instruction.opKind(operand);
   if (kind === OpKind.Register) return readRegister(instruction.opRegister(operand));
   if (kind === OpKind.Memory) return readMemory(instruction);
@@ -123,6 +128,7 @@ export function readOperand(instruction: IcedInstruction, operand: number): Expr
 }
 
 export function writeOperand(instruction: IcedInstruction, operand: number, value: Expr): Effect[] {
+  const { OpKind } = iced();
   const kind = instruction.opKind(operand);
   if (kind === OpKind.Register) return writeRegister(instruction.opRegister(operand), value);
   if (kind === OpKind.Memory) return writeMemory(instruction, value);

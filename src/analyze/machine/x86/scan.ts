@@ -1,8 +1,6 @@
-import iced from "iced-x86";
 import type { ScanSink } from "../model.ts";
-import { FORM, type IcedInstruction, OpKind, forms, memoryUse } from "./codes.ts";
-
-const { Decoder, DecoderOptions, Instruction, Register } = iced;
+import { FORM, type IcedInstruction, forms, memoryUse } from "./codes.ts";
+import { iced } from "./iced.ts";
 
 /** One instruction for all decoding: iced's objects live in its own memory and are dear to make. */
 let shared: IcedInstruction | undefined;
@@ -16,6 +14,8 @@ export function scan(
   sink: ScanSink,
   absolute?: { from: number; to: number },
 ): void {
+  const { Decoder, DecoderOptions, Instruction } = iced();
+  const form = forms();
   shared ??= new Instruction();
   const instruction = shared;
   const decoder = new Decoder(64, code, DecoderOptions.None);
@@ -28,9 +28,9 @@ export function scan(
       const before = decoder.position;
       at = address + before;
       decoder.decodeOut(instruction);
-      const form = forms[instruction.code]!;
-      if (form !== FORM.padding) last = form;
-      switch (form) {
+      const kind = form[instruction.code]!;
+      if (kind !== FORM.padding) last = kind;
+      switch (kind) {
         case FORM.padding:
           continue;
         case FORM.call:
@@ -60,11 +60,11 @@ export function scan(
           continue;
         case FORM.callThrough:
         case FORM.jumpThrough: {
-          const kind = form === FORM.callThrough ? "call" : "jump";
+          const way = kind === FORM.callThrough ? "call" : "jump";
           const slot = fixedAddress(instruction);
-          if (slot !== undefined) sink.load(at, slot, 8, kind);
+          if (slot !== undefined) sink.load(at, slot, 8, way);
           else {
-            sink.indirect(at, kind);
+            sink.indirect(at, way);
             if (absolute !== undefined) reportConstants(instruction, at, sink, absolute);
           }
           continue;
@@ -72,7 +72,7 @@ export function scan(
         default:
           if (instruction.isIpRelMemoryOperand) {
             const target = Number(instruction.ipRelMemoryAddress);
-            if (form === FORM.lea) sink.address(at, target);
+            if (kind === FORM.lea) sink.address(at, target);
             else reportUse(instruction, at, target, sink);
           }
           if (absolute !== undefined) reportConstants(instruction, at, sink, absolute);
@@ -100,6 +100,7 @@ function reportUse(instruction: IcedInstruction, at: number, target: number, sin
 
 /** The address of a memory operand that depends on no register. */
 function fixedAddress(instruction: IcedInstruction): number | undefined {
+  const { OpKind, Register } = iced();
   if (instruction.isIpRelMemoryOperand) return Number(instruction.ipRelMemoryAddress);
   if (
     instruction.op0Kind === OpKind.Memory &&
@@ -118,6 +119,7 @@ function reportConstants(
   sink: ScanSink,
   { from, to }: { from: number; to: number },
 ): void {
+  const { OpKind, Register } = iced();
   for (let operand = 0; operand < instruction.opCount; operand += 1) {
     const kind = instruction.opKind(operand);
     if (kind === OpKind.Memory) {
@@ -125,7 +127,7 @@ function reportConstants(
       const target = Number(instruction.memoryDisplacement);
       if (target < from || target >= to) continue;
       const isFixed = instruction.memoryBase === Register.None && instruction.memoryIndex === Register.None;
-      if (isFixed && forms[instruction.code] !== FORM.lea) reportUse(instruction, at, target, sink);
+      if (isFixed && forms()[instruction.code] !== FORM.lea) reportUse(instruction, at, target, sink);
       else sink.address(at, target);
     } else if (kind >= OpKind.Immediate32 && kind <= OpKind.Immediate64 && kind !== OpKind.Immediate8to16) {
       const value = instruction.immediate(operand);
