@@ -10,12 +10,19 @@ export interface SwitchableAssumption {
   cuts(module: Module, index: number, all: readonly Module[]): boolean;
 }
 
+/** The assumption about names that are looked up, which is made where that is followed. */
+export const LITERAL_LOOKUPS = "no-libc-lookups";
+
 /** Assumptions that can be switched by --assume and --no-assume. The mode `tight` makes them, `strict` does not. */
 export const ASSUMPTIONS: readonly SwitchableAssumption[] = [
   {
     name: "no-nscd",
     effect: "no name service cache daemon is used: the C library's client for it does not count",
-    cuts: (module, index) => isLibc(module) && refersTo(module, index, "/var/run/nscd/"),
+    // What connects to the daemon, and what calls that: the talk with it comes after.
+    cuts: (module, index) =>
+      isLibc(module) &&
+      (refersTo(module, index, NSCD) ||
+        calledBy(module, index).some((callee) => refersTo(module, callee, NSCD))),
   },
   {
     name: "no-ld-profile",
@@ -35,6 +42,13 @@ export const ASSUMPTIONS: readonly SwitchableAssumption[] = [
       "of libsystemd only what other modules want by name is used: its bus and event loop, which its logging tables lead to, do not count",
     cuts: (module, index, all) =>
       module.name.startsWith("libsystemd.so") && isUnwantedExport(module, index, /^sd_(bus|event)_/, all),
+  },
+  {
+    name: LITERAL_LOOKUPS,
+    effect:
+      "a name that is looked up by dlsym and is no literal there is none of the C library's: its functions whose names stand in a module's data by chance do not count",
+    // Known where names are looked up.
+    cuts: () => false,
   },
 ];
 
@@ -73,12 +87,25 @@ export function activeAssumptions(
   return active;
 }
 
-function isLibc(module: Module): boolean {
+export function isLibc(module: Module): boolean {
   return module.exported("__libc_start_main").length > 0;
 }
 
 function isLoader(module: Module): boolean {
   return module.exported("_dl_mcount").length > 0 || module.name.startsWith("ld-");
+}
+
+const NSCD = "/var/run/nscd/";
+
+/** The functions of the module that a function calls directly. */
+function calledBy(module: Module, index: number): number[] {
+  const { starts, ends, refs } = module.code;
+  const called = new Set<number>();
+  const to = lowerBound(refs.sites, ends[index]!);
+  for (let i = lowerBound(refs.sites, starts[index]!); i < to; i += 1)
+    if (refs.kinds[i] === REF.call) called.add(module.functionAt(refs.targets[i]!));
+  called.delete(-1);
+  return [...called];
 }
 
 /** Whether the function uses a text of the module's that has another in it, within so many bytes from its start. */

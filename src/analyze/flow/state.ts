@@ -35,6 +35,7 @@ export class State {
   escaped: Map<number, number>;
   /** By entry: the lowest offset that may have been changed since the entry without a slot that says to what. */
   lost: Map<number, number>;
+  #isShared = false;
 
   constructor(
     registers: Value[],
@@ -67,8 +68,20 @@ export class State {
     return state;
   }
 
+  /** A copy. The slots are shared until one of the two changes them: most blocks of a function change none. */
   clone(): State {
-    return new State([...this.registers], new Map(this.slots), new Map(this.escaped), new Map(this.lost));
+    this.#isShared = true;
+    const copy = new State([...this.registers], this.slots, new Map(this.escaped), new Map(this.lost));
+    copy.#isShared = true;
+    return copy;
+  }
+
+  #setSlot(key: number, slot: Slot): void {
+    if (this.#isShared) {
+      this.slots = new Map(this.slots);
+      this.#isShared = false;
+    }
+    this.slots.set(key, slot);
   }
 
   /** Takes in what may hold here besides; true if that was new. `isLast`: what is new now is given up. */
@@ -82,23 +95,29 @@ export class State {
         isNew = true;
       }
     }
+    if (this.slots !== other.slots && this.#joinSlots(other, taken)) isNew = true;
+    if (lower(this.escaped, other.escaped)) isNew = true;
+    if (lower(this.lost, other.lost)) isNew = true;
+    return isNew;
+  }
+
+  #joinSlots(other: State, taken: (joined: Value) => Value): boolean {
+    let isNew = false;
     for (const [key, slot] of this.slots) {
       const theirs = other.slots.get(key);
       const value = theirs?.size === slot.size ? theirs.value : theirs ? PARTLY : other.#unwritten(key);
       const joined = union(slot.value, value);
       if (joined !== slot.value) {
-        this.slots.set(key, { size: slot.size, value: taken(joined) });
+        this.#setSlot(key, { size: slot.size, value: taken(joined) });
         isNew = true;
       }
     }
     for (const [key, slot] of other.slots) {
       if (this.slots.has(key)) continue;
       const joined = union(this.#unwritten(key), slot.value);
-      this.slots.set(key, { size: slot.size, value: joined });
+      this.#setSlot(key, { size: slot.size, value: joined });
       isNew = true;
     }
-    if (lower(this.escaped, other.escaped)) isNew = true;
-    if (lower(this.lost, other.lost)) isNew = true;
     return isNew;
   }
 
@@ -198,8 +217,8 @@ export class State {
     const at = frame.offset + offset;
     if (Math.abs(at) >= REACH) return;
     for (const key of this.#overlapping(frame.entry, at, size))
-      this.slots.set(key, { ...this.slots.get(key)!, value: PARTLY });
-    this.slots.set(slotKey(frame.entry, at), { size, value });
+      this.#setSlot(key, { ...this.slots.get(key)!, value: PARTLY });
+    this.#setSlot(slotKey(frame.entry, at), { size, value });
   }
 
   #escape(value: Value, machine: Machine): void {
@@ -216,7 +235,7 @@ export class State {
       for (const [key, slot] of this.slots) {
         if (slot.value === OVERWRITTEN) continue;
         if (all || offsetOf(key) >= (this.escaped.get(entryOf(key)) ?? Infinity))
-          this.slots.set(key, { size: slot.size, value: OVERWRITTEN });
+          this.#setSlot(key, { size: slot.size, value: OVERWRITTEN });
       }
     for (const [entry, offset] of this.escaped)
       this.lost.set(entry, Math.min(offset, this.lost.get(entry) ?? Infinity));

@@ -46,6 +46,7 @@ export class Module {
   #ordered: Uint32Array | undefined;
   #pointed: Set<number> | undefined;
   #chains: Chains | undefined;
+  #exportedAt: Map<number, string[]> | undefined;
 
   constructor(source: ModuleSource) {
     this.path = source.path;
@@ -106,6 +107,20 @@ export class Module {
       }
     }
     return this.#exports.get(name) ?? [];
+  }
+
+  /** The names it offers for what starts at an address. */
+  exportedAt(address: number): readonly string[] {
+    if (this.#exportedAt === undefined) {
+      this.#exportedAt = new Map();
+      for (const name of this.exportNames)
+        for (const symbol of this.exported(name)) {
+          const names = this.#exportedAt.get(symbol.address);
+          if (names === undefined) this.#exportedAt.set(symbol.address, [name]);
+          else names.push(name);
+        }
+    }
+    return this.#exportedAt.get(address) ?? [];
   }
 
   get exportNames(): Iterable<string> {

@@ -18,7 +18,7 @@ export interface Loaded {
 export interface ReachOptions {
   /** strict: a reference into data makes its whole section live. tight: the object that it points to. */
   mode: "strict" | "tight";
-  /** Functions that an assumption takes out: as if they were not there. */
+  /** Functions that are as if they were not there. */
   isCut?: (module: Module, index: number, all: readonly Module[]) => boolean;
 }
 
@@ -42,6 +42,7 @@ export class Reach {
   #live = new Map<Module, Set<number>>();
   #seen = new Map<Module, Set<number>>();
   #taken = new Map<Module, Set<number>>();
+  #cut: { module: Module; index: number; parent: number; edge: number }[] = [];
 
   constructor(options: ReachOptions) {
     this.#options = options;
@@ -116,10 +117,20 @@ export class Reach {
   #visit(module: Module, index: number, parent: number, edge: number): void {
     const id = module.base + index;
     if (this.parents[id] !== UNVISITED) return;
-    if (this.#options.isCut?.(module, index, this.scope.modules)) return;
+    if (this.#options.isCut?.(module, index, this.scope.modules)) {
+      this.#cut.push({ module, index, parent, edge });
+      return;
+    }
     this.parents[id] = parent;
     this.edges[id] = edge;
     this.#queue.push(id);
+  }
+
+  /** Tries again what was cut: whether it is may have changed. */
+  retry(): void {
+    const cut = this.#cut;
+    this.#cut = [];
+    for (const { module, index, parent, edge } of cut) this.#visit(module, index, parent, edge);
   }
 
   #goTo(module: Module, address: number, parent: number, edge: number): void {

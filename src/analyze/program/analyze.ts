@@ -1,5 +1,5 @@
 import type { AnalyzedModule } from "../../profile/index.ts";
-import { ASSUMPTIONS } from "../assumptions.ts";
+import { ASSUMPTIONS, LITERAL_LOOKUPS } from "../assumptions.ts";
 import type { ExtraModule } from "../closure-model.ts";
 import type { Module } from "../link/module.ts";
 import type { LoadedFile, Loader } from "../load/loader.ts";
@@ -37,7 +37,12 @@ export function analyzeProgram(
 ): ProgramResult {
   const analyze = (names: ReadonlySet<string>): { program: LinkedProgram; findings: ProgramFindings } => {
     const isCut = cutting(names);
-    const program = linkProgram(loader, file, surroundings, { mode, plugins, ...(isCut && { isCut }) });
+    const program = linkProgram(loader, file, surroundings, {
+      mode,
+      plugins,
+      literalLookups: names.has(LITERAL_LOOKUPS),
+      ...(isCut && { isCut }),
+    });
     return { program, findings: findCalls(program) };
   };
   const { program, findings } = analyze(assumed);

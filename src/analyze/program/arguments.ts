@@ -56,6 +56,8 @@ export class ArgumentValues {
       this.#found.set(name, (found = decisive.map(() => ({ values: new Set<number>(), closed: true }))));
     for (const [i, { index, mask }] of decisive.entries()) {
       const into = found[i]!;
+      // One place that may hand over anything decides; what others hand over does not matter then.
+      if (!into.closed) continue;
       const { constants, addresses, open } = this.#resolver.valuesAt(module, site, {
         register: module.machine.callArguments[index]!,
       });

@@ -23,10 +23,6 @@ export const OPENERS: Readonly<Record<string, number>> = {
 /** Functions that look a symbol up by name. */
 export const FINDERS: readonly string[] = ["dlsym", "dlvsym", "__libc_dlsym", "g_module_symbol", "lt_dlsym"];
 
-/** glibc's functions that ask the name services: what they look up is loaded by nsswitch.conf. */
-export const NAME_SERVICE =
-  /^(get|f?get|set|end)?(pw|gr|sp|sg)(ent|nam|uid|gid)(_r)?$|^getgrouplist$|^initgroups$|^get(host|net|proto|serv|rpc|netgr|alias)(ent|by\w+)(_r)?$|^getaddrinfo$|^getnameinfo$|^innetgr$|^ether_(hostton|ntohost)$|^getpublickey$|^getsecretkey$/;
-
 /** glibc's functions that convert between character sets: what they need is loaded from the gconv folder. */
 export const CONVERTERS: readonly string[] = ["iconv_open", "__gconv_open"];
 

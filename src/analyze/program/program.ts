@@ -4,8 +4,10 @@ import type { LoadedFile, Loader } from "../load/loader.ts";
 import type { Module } from "../link/module.ts";
 import { type Loaded, Reach } from "../link/reach.ts";
 import { addExports, addLoaded, addLoaderNames, addStart } from "../link/roots.ts";
-import { CONVERTERS, FINDERS, NAME_SERVICE } from "./names.ts";
+import { NameService } from "./name-service.ts";
+import { CONVERTERS, FINDERS } from "./names.ts";
 import { Resolver } from "../resolve/resolver.ts";
+import { isLibc } from "../assumptions.ts";
 import { isOpen, outsideCallers, reachedExports, textsOf } from "./callees.ts";
 import { moduleNameAt, namesIn } from "./strings.ts";
 
@@ -24,6 +26,8 @@ export interface ProgramOptions {
   mode: "strict" | "tight";
   /** What it loads by its configuration, and what the user names. */
   plugins: readonly ExtraModule[];
+  /** Names looked up at run time that are no literals are none of the C library's. */
+  literalLookups: boolean;
   isCut?: (module: Module, index: number, all: readonly Module[]) => boolean;
 }
 
@@ -56,6 +60,8 @@ class Linking {
   #loader: Loader;
   #surroundings: Surroundings;
   #reach: Reach;
+  #literalLookups: boolean;
+  #names: NameService;
   #plugins: readonly ExtraModule[];
   #byPath = new Map<string, Module>();
   #missing: { name: string; neededBy: string }[] = [];
@@ -65,11 +71,18 @@ class Linking {
   #executable: LoadedFile | undefined;
   #exported = { count: 0, names: new Set<string>(), found: new Map<Module, string[]>() };
 
-  constructor(loader: Loader, surroundings: Surroundings, { mode, isCut, plugins }: ProgramOptions) {
+  constructor(loader: Loader, surroundings: Surroundings, options: ProgramOptions) {
+    const { mode, isCut, plugins, literalLookups } = options;
+    this.#literalLookups = literalLookups;
     this.#loader = loader;
     this.#surroundings = surroundings;
     this.#plugins = plugins;
-    this.#reach = new Reach({ mode, ...(isCut && { isCut }) });
+    this.#reach = new Reach({
+      mode,
+      isCut: (module, index, all) =>
+        this.#names.isIdle(module, index) || isCut?.(module, index, all) === true,
+    });
+    this.#names = new NameService(this.#reach);
     this.#reach.onData = (module, address) => {
       const name = moduleNameAt(module, address);
       if (name !== undefined && !this.#wanted.has(name)) this.#wanted.set(name, module);
@@ -143,29 +156,21 @@ class Linking {
       for (const path of this.#surroundings.find(name, by))
         extras.push({ path, via: "dlopen", reason: `${by.name} names ${name}` });
     }
-    if (!this.#asked.has("nss:") && this.#reaches((name) => NAME_SERVICE.test(name))) {
+    const isMoreAsked = this.#names.update();
+    if (isMoreAsked) this.#reach.retry();
+    if (!this.#asked.has("nss:") && this.#names.isUsed) {
       this.#asked.add("nss:");
       extras.push(...this.#surroundings.nss());
     }
-    if (!this.#asked.has("gconv:") && this.#reaches((name) => CONVERTERS.includes(name))) {
+    if (
+      !this.#asked.has("gconv:") &&
+      CONVERTERS.some((name) => reachedExports(this.#reach, name).length > 0)
+    ) {
       this.#asked.add("gconv:");
       extras.push(...this.#surroundings.gconv());
     }
     const isLoaded = extras.map((extra) => this.#addExtra(extra)).includes(true);
-    return this.#addFound() || isLoaded;
-  }
-
-  /** Whether any library's function of such a name is reached. */
-  #reaches(wanted: (name: string) => boolean): boolean {
-    for (const module of this.#reach.modules)
-      for (const name of module.exportNames) {
-        if (!wanted(name)) continue;
-        for (const { address } of module.exported(name)) {
-          const index = module.isCode(address) ? module.functionAt(address) : -1;
-          if (index >= 0 && this.#reach.isReached(module, index)) return true;
-        }
-      }
-    return false;
+    return this.#addFound() || isLoaded || isMoreAsked;
   }
 
   /**
@@ -191,6 +196,7 @@ class Linking {
         const key = `symbol:${name}`;
         const found = this.#asked.has(key) ? undefined : this.#reach.scope.find(name);
         if (found === undefined) continue;
+        if (names === "any" && this.#literalLookups && isLibc(found.module)) continue;
         this.#asked.add(key);
         this.#reach.addRootSymbol(found, `${module.name} looks up ${name}`);
         isNew = true;
