@@ -1,6 +1,7 @@
 import { CinchError } from "../base/index.ts";
 import type { Module } from "./link/module.ts";
 import { REF, lowerBound } from "./module/refs.ts";
+import { HAS } from "./module/survey.ts";
 
 /** Something that is taken to be so, by which functions of a library do not count. */
 export interface SwitchableAssumption {
@@ -42,6 +43,19 @@ export const ASSUMPTIONS: readonly SwitchableAssumption[] = [
       "of libsystemd only what other modules want by name is used: its bus and event loop, which its logging tables lead to, do not count",
     cuts: (module, index, all) =>
       module.name.startsWith("libsystemd.so") && isUnwantedExport(module, index, /^sd_(bus|event)_/, all),
+  },
+  {
+    name: "no-sunrpc",
+    effect:
+      "the C library's old Sun RPC is used only by modules that want it by name: what ends its threads does not count",
+    cuts: (module, index, all) =>
+      isLibc(module) && isUnwantedExport(module, index, /^(svc|pmap|clnt|callrpc|xprt)/, all),
+  },
+  {
+    name: "getrandom-seeds",
+    effect: "the kernel has getrandom (Linux 3.17): OpenSSL does not wait for /dev/random to be seeded",
+    cuts: (module, index) =>
+      module.name.startsWith("libcrypto.so") && wantsCalled(module, index, ["shmget", "select"]),
   },
   {
     name: LITERAL_LOOKUPS,
@@ -124,6 +138,22 @@ function refersTo(module: Module, index: number, text: string, within = text.len
     if (found.includes(text, 0, "latin1")) return true;
   }
   return false;
+}
+
+/** Whether the function calls all of these functions of other modules. */
+function wantsCalled(module: Module, index: number, names: readonly string[]): boolean {
+  const called = new Set(calledBy(module, index).map((callee) => stubName(module, callee)));
+  return names.every((name) => called.has(name));
+}
+
+/** What a stub of the procedure linkage table leads to. */
+function stubName(module: Module, index: number): string | undefined {
+  if (!(module.code.flags[index]! & HAS.stub)) return undefined;
+  const { refs, starts } = module.code;
+  const first = lowerBound(refs.sites, starts[index]!);
+  if (refs.kinds[first] !== REF.jumpThrough) return undefined;
+  const { from, to } = module.slotsIn(refs.targets[first]!, refs.targets[first]! + 1);
+  return to > from ? module.elf.dynamicSymbols[module.slots.values[from]!]?.name : undefined;
 }
 
 /** glibc's __pthread_tpp_change_priority: nothing else calls all of these and is not offered under a name. */
