@@ -4,6 +4,7 @@ export { type AttachOptions, EngineClient, type EngineImage } from "./engine/cli
 export { EngineError } from "./engine/http.ts";
 export { type OpenEngine, type OpenOptions, openEngine } from "./engine/open.ts";
 export { StreamDemuxer, type StreamName } from "./engine/stream.ts";
+export { openFolder } from "./folder.ts";
 export { PROJECT_FILE, type Project, parseProject, readProject, readWorkloadFile } from "./project.ts";
 export { type ProjectStep, type ProjectWorkload, projectJsonSchema } from "./project-schema.ts";
 export { type ResolveOptions, type Target, resolveTarget } from "./target.ts";
