@@ -1,4 +1,3 @@
-import { CinchError } from "../../base/index.ts";
 import type { Elf, ElfSymbol } from "../../elf/index.ts";
 import type { Value } from "../flow/values.ts";
 import type { Machine } from "../machine/model.ts";
@@ -19,9 +18,6 @@ export interface ModuleSource {
   /** Starts of the functions that Go's tables name; empty for other programs. */
   goFunctions: readonly number[];
 }
-
-/** References of one module at most: a target below 2^32 and an index fit one number. 100 MB of code have some two million. */
-const MAX_REFS = 2 ** 21;
 
 /** A module with what looking things up in it needs. Shared by all programs that load it, one after the other. */
 export class Module {
@@ -57,12 +53,6 @@ export class Module {
     this.code = source.code;
     this.facts = source.facts;
     this.goFunctions = source.goFunctions;
-    if (source.code.refs.sites.length > MAX_REFS)
-      throw new CinchError(
-        "too-large",
-        `${source.path} has ${source.code.refs.sites.length} references in its code; ${MAX_REFS} can be analyzed`,
-        { hint: "record it instead: cinch record" },
-      );
     this.slots = pointerSlots(source.elf);
     this.data = dataRanges(source.elf);
   }
@@ -202,17 +192,19 @@ export class Module {
   #byTarget(): Uint32Array {
     if (this.#ordered === undefined) {
       const { targets, kinds } = this.code.refs;
-      // Target and index in one number each, because plain numbers sort many times faster than by a comparison.
-      const keys = new Float64Array(kinds.length);
+      // Target and index in one number each (below 2^32 and, with four bytes an instruction, 2^30: but both are never
+      // that large, and 2^53 is room for 2 million references to the end of 4 GiB), because plain numbers sort many times faster than by a comparison.
+      const step = kinds.length;
+      const keys = new Float64Array(step);
       let count = 0;
       for (let i = 0; i < kinds.length; i += 1)
-        if (kinds[i]! <= REF.branch || kinds[i] === REF.unwind) keys[count++] = targets[i]! * MAX_REFS + i;
+        if (kinds[i]! <= REF.branch || kinds[i] === REF.unwind) keys[count++] = targets[i]! * step + i;
       const order = new Uint32Array(count);
       keys
         .subarray(0, count)
         .sort()
         .forEach((key, i) => {
-          order[i] = key % MAX_REFS;
+          order[i] = key % step;
         });
       this.#ordered = order;
     }
