@@ -1,6 +1,8 @@
 /** ELF files as values: what is loaded, linked and unwound, and in which libraries. @module */
 export { isElf } from "./header.ts";
+export { parseGoFunctions } from "./go.ts";
 export { parseElf } from "./parse.ts";
+export { parseUnwind } from "./unwind.ts";
 export type {
   Dynamic,
   Elf,
@@ -12,4 +14,3 @@ export type {
   Segment,
   UnwindEntry,
 } from "./model.ts";
-export { parseUnwind, parseGoFunctions } from "./scratch.ts";

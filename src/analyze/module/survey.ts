@@ -57,7 +57,7 @@ export function surveyCode(
 ): CodeMap {
   const regions = codeRegions(elf);
   const given = givenRanges(elf, unwind, go);
-  const scanner = new Scanner(elf, machine);
+  const scanner = new Scanner(elf, machine, unwind);
   const done = given.map((range) => scanner.scan(range)).filter((one) => one !== undefined);
 
   const gaps = gapsBetween(regions, given);
@@ -126,12 +126,15 @@ class Scanner implements ScanSink {
   #machine: Machine;
   #absolute: { from: number; to: number } | undefined;
   #refs = new RefBuilder();
+  /** Functions with exception tables, by start. */
+  #exceptions = new Map<number, UnwindEntry>();
   #syscalls: number[] = [];
   #foreign: number[] = [];
   #flags = 0;
   #firstInvalid = 0;
 
-  constructor(elf: Elf, machine: Machine) {
+  constructor(elf: Elf, machine: Machine, unwind: readonly UnwindEntry[]) {
+    for (const entry of unwind) if (entry.landingPads.length > 0) this.#exceptions.set(entry.start, entry);
     this.#elf = elf;
     this.#machine = machine;
     this.#absolute = elf.type === "executable" ? loadedRange(elf) : undefined;
@@ -148,6 +151,7 @@ class Scanner implements ScanSink {
     this.#firstInvalid = 0;
     const from = this.#refs.length;
     const calls = this.#syscalls.length + this.#foreign.length;
+    this.#addExceptions(start);
     this.#machine.scan(code, start, this, this.#absolute);
     const isInert =
       this.#refs.length === from &&
@@ -162,6 +166,15 @@ class Scanner implements ScanSink {
       to: this.#refs.length,
       firstInvalid: this.#firstInvalid,
     };
+  }
+
+  /** Where exceptions lead that pass the function: its landing pads, and the routine that finds them. */
+  #addExceptions(start: number): void {
+    const entry = this.#exceptions.get(start);
+    if (entry === undefined) return;
+    for (const pad of entry.landingPads) this.#refs.add(start, pad, REF.unwind, 0);
+    if (entry.personality?.indirect === true) this.#refs.add(start, entry.personality.address, REF.load, 8);
+    else if (entry.personality) this.#refs.add(start, entry.personality.address, REF.unwind, 0);
   }
 
   /** Offers what was found since `from` to be called or made a pointer to. True if something was new. */
