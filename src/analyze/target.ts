@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import { type Talk, silent } from "../base/index.ts";
 import type { FileTree, ImageConfig } from "../image/index.ts";
 import type { Analysis, Unresolved } from "../profile/index.ts";
@@ -11,7 +12,7 @@ import { findModules, gconvModules, matchLibraryPattern, nssModules } from "./pl
 import { type ProgramResult, analyzeProgram } from "./program/analyze.ts";
 import type { Surroundings } from "./program/program.ts";
 import type { Started } from "./program/starts.ts";
-import { commandPrograms, findPrograms, lookupProgram } from "./programs/index.ts";
+import { commandPrograms, findPrograms, startedBy } from "./programs/index.ts";
 
 /** What is analyzed. */
 export interface AnalyzeSource {
@@ -134,17 +135,10 @@ class TargetAnalysis {
         return undefined;
       }
       this.#talk.detail(`analyzing ${file.path}`);
-      const { config } = this.#source;
       const { files } = this.#libraries.of(file);
       const found = findModules(this.#source.tree, {
         path: file.path,
-        needed: files.map(
-          ({ file: { path, elf } }) => elf.dynamic?.soname ?? path.slice(path.lastIndexOf("/") + 1),
-        ),
-        env: config.env,
-        cwd: config.workingDir,
-        user: config.user,
-        ...(program.argv && { argv: program.argv }),
+        needed: files.map((one) => one.file.elf.dynamic?.soname ?? basename(one.file.path)),
       });
       for (const { where, reason } of found.unresolved)
         this.#unresolved.push({ module: where, function: "", address: "", reason });
@@ -174,7 +168,10 @@ class TargetAnalysis {
       libraries: this.#libraries,
       nss: () => (this.#nss ??= nssModules(tree)),
       gconv: () => (this.#gconv ??= gconvModules(tree)),
-      find: (name, by) => this.#libraries.find(name, by, matchLibraryPattern),
+      find: (name, by) =>
+        name.includes("%")
+          ? matchLibraryPattern(tree, name, this.#libraries.folders)
+          : this.#libraries.find(name, by.path),
     };
   }
 
@@ -188,8 +185,6 @@ class TargetAnalysis {
       this.#take(commandPrograms(tree, text, { config, where }), by.reason);
       return;
     }
-    const path = config.env.find((one) => one.startsWith("PATH="))?.slice("PATH=".length);
-    const found = lookupProgram(tree, text, is === "path" ? undefined : path);
-    if (found !== undefined) this.#take({ programs: [{ ...found, reason }], unresolved: [] });
+    this.#take(startedBy(tree, text, { config, reason: [...reason] }));
   }
 }

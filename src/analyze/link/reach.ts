@@ -94,6 +94,11 @@ export class Reach {
   /** Something outside the code calls what is at the address: the kernel, the loader, a name looked up while it runs. */
   addRoot(module: Module, address: number, reason: string): void {
     this.#taken.get(module)!.add(address);
+    this.addReached(module, address, reason);
+  }
+
+  /** The function at the address counts as reached, though nothing but the code itself is known to call it. */
+  addReached(module: Module, address: number, reason: string): void {
     const index = module.functionAt(address);
     if (index < 0) return;
     const id = module.base + index;

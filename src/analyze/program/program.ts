@@ -101,7 +101,7 @@ class Linking {
     for (const module of [...reach.modules]) addLoaded(reach, module);
     const isGo = executable.goFunctions.length > 0;
     // Go's linker has left out what cannot be reached; methods are found by offsets in type data that hold no pointers.
-    for (const start of executable.goFunctions) reach.addRoot(executable, start, "Go: the whole program");
+    for (const start of executable.goFunctions) reach.addReached(executable, start, "Go: the whole program");
     for (const plugin of this.#plugins) this.#addExtra(plugin);
     addLoaderNames(reach);
     do reach.run();
@@ -138,6 +138,28 @@ class Linking {
     return true;
   }
 
+  /**
+   * A module that converts between character sets. There are some 250, all alike: they compute, and call a few functions
+   * of the C library. One without a system call of its own adds no more than those; others are loaded like any module.
+   */
+  #addConverter({ path, reason }: ExtraModule): boolean {
+    const file = this.#open(path);
+    if (file === undefined) return true;
+    const { elf } = file;
+    const hasCall = elf.segments.some(({ kind, flags, address, fileSize }) => {
+      const bytes = kind === "load" && flags.execute ? elf.bytesAt(address, fileSize) : undefined;
+      return bytes !== undefined && SYSCALL_BYTES.some((call) => Buffer.from(bytes).includes(call));
+    });
+    if (hasCall) return false;
+    for (const { defined, name } of elf.dynamicSymbols) {
+      if (defined || name === "" || this.#asked.has(`converter:${name}`)) continue;
+      this.#asked.add(`converter:${name}`);
+      const found = this.#reach.scope.find(name);
+      if (found !== undefined) this.#reach.addRootSymbol(found, reason);
+    }
+    return true;
+  }
+
   #open(path: string): LoadedFile | undefined {
     try {
       return this.#loader.file(path);
@@ -167,7 +189,7 @@ class Linking {
       CONVERTERS.some((name) => reachedExports(this.#reach, name).length > 0)
     ) {
       this.#asked.add("gconv:");
-      extras.push(...this.#surroundings.gconv());
+      for (const one of this.#surroundings.gconv()) if (!this.#addConverter(one)) extras.push(one);
     }
     const isLoaded = extras.map((extra) => this.#addExtra(extra)).includes(true);
     return this.#addFound() || isLoaded || isMoreAsked;
@@ -220,6 +242,9 @@ class Linking {
     return found;
   }
 }
+
+/** syscall on x86-64; svc #0 on aarch64. */
+const SYSCALL_BYTES = [Buffer.from([0x0f, 0x05]), Buffer.from([0x01, 0x00, 0x00, 0xd4])];
 
 /** dlsym(handle, name). */
 const NAME_ARGUMENT = 1;

@@ -1,0 +1,3 @@
+export { findModules } from "./folders.ts";
+export { gconvModules, nssModules } from "./name-service.ts";
+export { matchLibraryPattern } from "./pattern.ts";

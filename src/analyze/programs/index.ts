@@ -1,0 +1,1 @@
+export { commandPrograms, findPrograms, startedBy } from "./closure.ts";
