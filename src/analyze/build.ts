@@ -101,9 +101,7 @@ export class AnalysisBuilder {
       name,
       effect,
       active: this.#assumed.has(name),
-      removes: [...(this.#removes.get(name) ?? [])]
-        .filter((call) => !this.#hasCall(call) || !this.#assumed.has(name))
-        .sort(),
+      removes: [...(this.#removes.get(name) ?? [])].filter((call) => !this.#hasCall(call)).sort(),
     }));
   }
 

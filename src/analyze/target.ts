@@ -33,6 +33,8 @@ export interface AnalyzeOptions {
   noAssume?: readonly string[];
   /** Modules that the programs may load, by path in the tree. */
   plugins?: readonly string[];
+  /** Whether to find out which calls each assumption takes away; by default in the mode that makes them. */
+  compare?: boolean;
   /** Where summaries of modules are kept; undefined: nowhere. */
   cacheFolder?: string;
   talk?: Talk;
@@ -150,7 +152,7 @@ class TargetAnalysis {
       return analyzeProgram(this.#loader, file, this.#surroundings(), {
         mode: this.#options.mode,
         assumed: this.#assumed,
-        compare: builder.programs < MAX_COMPARED,
+        compare: (this.#options.compare ?? this.#assumed.size > 0) && builder.programs < MAX_COMPARED,
         plugins: [...named, ...found.modules],
       });
     } catch (error) {

@@ -206,7 +206,7 @@ export interface Assumption {
   name: string;
   effect: string;
   active: boolean;
-  /** The calls that are not in the set because of it (or, not active, that would not be). Sorted. */
+  /** The calls that are not in the set because of it. Sorted. */
   removes: string[];
 }
 

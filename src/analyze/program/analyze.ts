@@ -10,7 +10,7 @@ export interface AnalyzeProgramOptions {
   mode: "strict" | "tight";
   /** Names of the assumptions that are made. */
   assumed: ReadonlySet<string>;
-  /** Whether to find out what each assumption takes away: costs as much again. */
+  /** Whether to find out what each assumption that is made takes away: costs an analysis for each that matters. */
   compare: boolean;
   plugins: readonly ExtraModule[];
 }
@@ -24,7 +24,7 @@ export interface ProgramResult {
   modules: AnalyzedModule[];
   missing: LinkedProgram["missing"];
   unread: LinkedProgram["unread"];
-  /** By assumption: the calls that it takes away, or would. */
+  /** By assumption: the calls that it takes away. */
   removes: Map<string, string[]>;
 }
 
@@ -35,8 +35,9 @@ export function analyzeProgram(
   surroundings: Surroundings,
   { mode, assumed, compare, plugins }: AnalyzeProgramOptions,
 ): ProgramResult {
+  const hits = new Set<string>();
   const analyze = (names: ReadonlySet<string>): { program: LinkedProgram; findings: ProgramFindings } => {
-    const isCut = cutting(names);
+    const isCut = cutting(names, hits);
     const program = linkProgram(loader, file, surroundings, {
       mode,
       plugins,
@@ -52,19 +53,11 @@ export function analyzeProgram(
   const removes = new Map<string, string[]>();
   if (compare) {
     const calls = namesOf(findings);
-    const other = (names: ReadonlySet<string>): Set<string> => namesOf(analyze(names).findings);
-    const all = new Set(ASSUMPTIONS.map(({ name }) => name));
-    const inactive = [...all].filter((name) => !assumed.has(name));
-    const isAnyUseful = inactive.length > 0 && other(all).size < calls.size;
-    for (const { name } of ASSUMPTIONS) {
-      if (assumed.has(name)) {
-        const without = new Set(assumed);
-        without.delete(name);
-        removes.set(name, [...other(without).difference(calls)].sort());
-      } else if (isAnyUseful) {
-        const having = other(new Set([...assumed, name]));
-        removes.set(name, [...calls.difference(having)].sort());
-      }
+    const mattered = [...assumed].filter((name) => name === LITERAL_LOOKUPS || hits.has(name));
+    for (const name of mattered) {
+      const without = new Set(assumed);
+      without.delete(name);
+      removes.set(name, [...namesOf(analyze(without).findings).difference(calls)].sort());
     }
   }
   return {
@@ -84,13 +77,18 @@ function namesOf({ syscalls }: ProgramFindings): Set<string> {
   return new Set(syscalls.map(({ name }) => name));
 }
 
-/** Whether a function does not count, remembered: it is asked for every function that is led to. */
+/** Whether a function does not count; `hits` takes the names of the assumptions that ever say so. */
 function cutting(
   names: ReadonlySet<string>,
+  hits: Set<string>,
 ): ((module: Module, index: number, all: readonly Module[]) => boolean) | undefined {
   const active = ASSUMPTIONS.filter(({ name }) => names.has(name));
   if (active.length === 0) return undefined;
-  return (module, index, all) => active.some((one) => one.cuts(module, index, all));
+  return (module, index, all) => {
+    const by = active.find((one) => one.cuts(module, index, all));
+    if (by !== undefined) hits.add(by.name);
+    return by !== undefined;
+  };
 }
 
 function modulesOf({ reach }: LinkedProgram): AnalyzedModule[] {
