@@ -50,8 +50,9 @@ export {
 export { families, type Family } from "./families.ts";
 export { fits, type Misfit } from "./fits.ts";
 export { callsOf, grantsOf, limitsOf } from "./grants.ts";
-export { mergeEvidence, mergeProfiles, mergeRecordings } from "./merge/index.ts";
+export { mergeAnalyses, mergeEvidence, mergeProfiles, mergeRecordings } from "./merge/index.ts";
 export {
+  parseAnalysis,
   parseDocument,
   parseEvidence,
   parseProfile,

@@ -262,6 +262,8 @@ export interface Profile {
   arch: ArchName[];
   /** Present where something is known to be missing, each reason a sentence. A complete profile has none. */
   incomplete?: string[];
+  /** The executables whose code it was derived from, by path, so that a changed image is noticed. */
+  analyzed?: { path: string; digest: string }[];
   syscalls: { allow: (string | SyscallGrant)[] };
   /** "CAP_CHOWN"; sorted by name. */
   capabilities: string[];

@@ -1,11 +1,12 @@
 import type { z } from "zod";
 import { CinchError } from "../base/index.ts";
-import type { EvidenceFile, Profile, Recording, Verdict } from "./model.ts";
+import type { Analysis, EvidenceFile, Profile, Recording, Verdict } from "./model.ts";
 import { SCHEMAS } from "./schema.ts";
 import { readText } from "./text.ts";
 
 interface Documents {
   recording: Recording;
+  analysis: Analysis;
   profile: Profile;
   evidence: EvidenceFile;
   verdict: Verdict;
@@ -31,6 +32,11 @@ export function parseDocument(text: string, source: string): Document {
 /** A recording, in JSON or YAML. Throws `bad-document`. */
 export function parseRecording(text: string, source: string): Recording {
   return parseKind(text, source, "recording");
+}
+
+/** An analysis, in JSON or YAML. Throws `bad-document`. */
+export function parseAnalysis(text: string, source: string): Analysis {
+  return parseKind(text, source, "analysis");
 }
 
 /** A profile, in YAML or JSON. What it leaves out is not granted. Throws `bad-document`. */

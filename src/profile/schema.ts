@@ -99,6 +99,72 @@ const recordingSchema = z.strictObject({
   notes: list(note),
 });
 
+// ---- analysis ----------------------------------------------------------------------------------------------
+
+const digest = z
+  .string()
+  .regex(/^sha256:[0-9a-f]{64}$/, { error: "expected sha256: and 64 hexadecimal digits" });
+const analyzedFiles = list(z.strictObject({ path, digest }));
+
+const analysisSchema = z.strictObject({
+  $schema,
+  schemaVersion,
+  kind: z.literal("analysis"),
+  target: text,
+  arch,
+  mode: z
+    .enum(["strict", "tight"])
+    .meta({ description: "strict: data is live by section. tight: by object." }),
+  executables: list(
+    z.strictObject({
+      path,
+      digest,
+      kind: z.enum(["elf", "go", "script"]),
+      reason: list(text),
+      syscalls: count,
+    }),
+  ),
+  modules: list(
+    z.strictObject({
+      path,
+      buildId: z.string().max(128),
+      digest,
+      reason: text,
+      functions: count,
+      reachable: count,
+    }),
+  ),
+  syscalls: list(
+    z.strictObject({
+      name: syscallName,
+      nr: count,
+      path: list(text),
+      via: z.enum(["direct", "address-taken", "dlopen", "nss", "vdso", "kernel"]),
+      executables: list(path),
+      args: z
+        .array(
+          z.strictObject({
+            index: z.literal([0, 1, 2, 3, 4, 5]),
+            name,
+            values: list(word),
+            closed: z.boolean().meta({ description: "No other values are possible." }),
+          }),
+        )
+        .max(MAX_ARGS)
+        .optional(),
+    }),
+  ),
+  capabilities: list(z.strictObject({ name: capability, syscalls: list(syscallName) })).meta({
+    description: "An upper bound: what the kernel may ask for during these calls.",
+  }),
+  unresolved: list(z.strictObject({ module: text, function: text, address: text, reason: text })),
+  possibilities: list(
+    z.strictObject({ kind: z.enum(["dlopen", "exec", "jit", "foreign-abi"]), module: text, detail: text }),
+  ),
+  assumptions: list(z.strictObject({ name, effect: text, active: z.boolean(), removes: list(syscallName) })),
+  notes: list(note),
+});
+
 // ---- profile -----------------------------------------------------------------------------------------------
 
 const argTest = z
@@ -160,6 +226,7 @@ const profileSchema = z.strictObject({
     })
     .meta({ description: "Native first." }),
   incomplete: list(text).optional().meta({ description: "What is known to be missing." }),
+  analyzed: analyzedFiles.optional().meta({ description: "The executables whose code it was derived from." }),
   syscalls: z.strictObject({
     allow: z
       .array(syscallGrant)
@@ -288,6 +355,7 @@ const verdictSchema = z.strictObject({
 /** By kind. That they say the same as the types of model.ts is held by schema.test.ts, which does not compile otherwise. */
 export const SCHEMAS = {
   recording: recordingSchema,
+  analysis: analysisSchema,
   profile: profileSchema,
   evidence: evidenceSchema,
   verdict: verdictSchema,

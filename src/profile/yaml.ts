@@ -5,6 +5,7 @@ import type { ArgTest, Profile, SyscallGrant } from "./model.ts";
 /** What a reader of a profile must know, above the member it is about. */
 const COMMENTS: Partial<Record<keyof Profile, string>> = {
   incomplete: "What is known to be missing: read before you rely on this profile.",
+  analyzed: "Whose code was analyzed; cinch verify says when one of these has changed.",
   syscalls:
     "System calls; all others are refused. One with args is allowed only where one of the lists holds.",
   capabilities: "Rights of root that are kept; all others are dropped.",
@@ -29,6 +30,7 @@ export function stringifyProfile(profile: Profile): string {
     target: profile.target,
     arch: profile.arch,
     ...(profile.incomplete !== undefined && { incomplete: profile.incomplete }),
+    ...(profile.analyzed !== undefined && { analyzed: profile.analyzed }),
     syscalls: profile.syscalls,
     capabilities: profile.capabilities,
     filesystem: profile.filesystem,

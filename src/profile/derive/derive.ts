@@ -1,8 +1,8 @@
 import { CinchError } from "../../base/index.ts";
 import { dockerDefaultCapabilities, resolveDockerDefault, syscallNumber } from "../../linux/index.ts";
 import { digestOf } from "../canonical.ts";
-import { mergeRecordings } from "../merge/index.ts";
-import type { ArchName, EvidenceFile, Profile, Recording } from "../model.ts";
+import { mergeRecordings, sameArch } from "../merge/index.ts";
+import type { Analysis, ArchName, EvidenceFile, Profile, Recording } from "../model.ts";
 import { connectAddress, listenAddress, socketName } from "../network.ts";
 import { grantAround, grantRecorded } from "./calls.ts";
 import { Collector } from "./collector.ts";
@@ -10,29 +10,42 @@ import { usedFiles } from "./files.ts";
 import { gapsOf } from "./incomplete.ts";
 import { limitCalls } from "./limits.ts";
 import { grantPaths } from "./paths.ts";
+import { analysisGaps, grantReachable } from "./reachable.ts";
 
 export interface DeriveOptions {
   name?: string;
   target?: string;
-  /** "recorded" is all there is until analyses can be given. */
-  only?: "recorded";
+  /** What the code of the target's programs could do. */
+  analyses?: readonly Analysis[];
+  /** Only what runs used, or only what code could do; else both. */
+  only?: "recorded" | "reachable";
 }
 
 /** Characters of a recording's digest that name the run in evidence: enough to tell a fleet's runs apart. */
 const RUN_ID = 12;
 
 /**
- * Makes a profile of recordings, with the evidence for each grant and what was left out. Pure: the same recordings give
+ * Makes a profile of recordings and analyses, with the evidence for each grant and what was left out. Pure: the same recordings give
  * the same bytes in any order, and twice over. Throws `nothing-to-derive`, or `cannot-merge` for recordings of different
  * architectures.
  */
 export function derive(
-  recordings: readonly Recording[],
+  given: readonly Recording[],
   options: DeriveOptions = {},
 ): { profile: Profile; evidence: EvidenceFile } {
-  if (recordings.length === 0)
-    throw new CinchError("nothing-to-derive", "a profile needs at least one recording");
-  const merged = mergeRecordings(...recordings);
+  const recordings = options.only === "reachable" ? [] : given;
+  const analyses = options.only === "recorded" ? [] : (options.analyses ?? []);
+  if (recordings.length === 0 && (analyses.length === 0 || options.only !== "reachable")) {
+    throw new CinchError(
+      "nothing-to-derive",
+      options.only === "reachable"
+        ? "a profile of what code could do needs at least one analysis"
+        : "a profile needs at least one recording",
+      analyses.length > 0 ? { hint: "without one: --only reachable" } : {},
+    );
+  }
+  const merged = mergeRecordings(...(recordings.length > 0 ? recordings : [nothingRecorded(analyses)]));
+  sameArch([merged.arch, ...analyses.map(({ arch }) => arch)]);
   const runs = recordings.map((recording) => ({
     recording,
     run: digestOf(recording).slice("sha256:".length, "sha256:".length + RUN_ID),
@@ -46,12 +59,15 @@ export function derive(
     grantNetwork(collector, recording, run);
     grantPrivileges(collector, recording, run);
   }
+  if (recordings.length === 0) grantUnseen(collector, analyses);
+  const granted = collector.names("capability:");
+  for (const analysis of analyses) grantReachable(collector, analysis, granted);
   grantPaths(collector, usedFiles(runs));
   const arch: ArchName[] = [merged.arch, ...(collector.names("arch:") as ArchName[])];
   grantAround(collector, arch);
   // Files made in / itself are served by no volume or tmpfs.
-  const isRootWritable = collector.has("write:/");
-  if (isRootWritable) {
+  const isRootWritable = collector.has("write:/") || collector.has("root:writable");
+  if (collector.has("write:/")) {
     collector.grant("root:writable", {
       kind: "equivalent",
       of: "write:/",
@@ -59,7 +75,10 @@ export function derive(
     });
   }
 
-  const incomplete = [...new Set(recordings.flatMap(gapsOf))].sort();
+  const gaps = [...recordings.flatMap(gapsOf), ...analyses.flatMap(analysisGaps)];
+  if (recordings.length === 0) gaps.push(UNSEEN);
+  const incomplete = [...new Set(gaps)].sort();
+  const analyzed = analyzedFiles(analyses);
   const target = options.target ?? merged.target;
   const capabilities = collector.names("capability:");
   const profile: Profile = {
@@ -69,7 +88,8 @@ export function derive(
     target,
     arch,
     ...(incomplete.length > 0 && { incomplete }),
-    syscalls: { allow: limitCalls(collector.names("syscall:"), recordings, capabilities) },
+    ...(analyzed.length > 0 && { analyzed }),
+    syscalls: { allow: limitCalls(collector.names("syscall:"), { recordings, analyses, capabilities }) },
     capabilities,
     filesystem: {
       root: isRootWritable ? "writable" : "read-only",
@@ -100,6 +120,60 @@ export function derive(
       leftOut: collector.leftOut(),
     },
   };
+}
+
+/** What a profile made of code alone cannot know. */
+const UNSEEN =
+  "it is made from code alone, without any run: files and network are not limited, and capabilities are an upper bound";
+
+/** For a profile made of code alone: what a recording would have told, as wide as Docker's default. */
+function grantUnseen(collector: Collector, analyses: readonly Analysis[]): void {
+  const reason = "no run was recorded, so that nothing tells of it";
+  collector.grant("root:writable", { kind: "always", reason });
+  collector.grant("new-privileges", { kind: "always", reason });
+  for (const { capabilities, syscalls } of analyses)
+    for (const { name, syscalls: calls } of capabilities) {
+      const evidence = syscalls
+        .filter((call) => calls.includes(call.name))
+        .map(({ path, via }) => ({ kind: "reachable", path, via }) as const);
+      for (const one of evidence.slice(0, 1)) {
+        if (dockerDefaultCapabilities.includes(name)) collector.grant(`capability:${name}`, one);
+        else collector.leaveOut(`capability:${name}`, "Docker does not grant it, and no run used it", one);
+      }
+    }
+}
+
+/** In place of recordings where there are none. */
+function nothingRecorded([analysis]: readonly Analysis[]): Recording {
+  return {
+    schemaVersion: 1,
+    kind: "recording",
+    target: analysis!.target,
+    arch: analysis!.arch,
+    kernel: "",
+    startedAt: "1970-01-01T00:00:00.000Z",
+    seconds: 0,
+    complete: true,
+    lost: { strings: 0 },
+    method: "import",
+    runtimes: [],
+    phases: [],
+    capabilities: [],
+    files: [],
+    executables: [],
+    sockets: [],
+    notes: [],
+  };
+}
+
+/** The executables that were analyzed, each once. */
+function analyzedFiles(analyses: readonly Analysis[]): { path: string; digest: string }[] {
+  const files = new Map(
+    analyses.flatMap(({ executables }) =>
+      executables.map(({ path, digest }) => [`${path} ${digest}`, { path, digest }]),
+    ),
+  );
+  return [...files].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, file]) => file);
 }
 
 const defaultsOf = new Map<string, ReadonlySet<string>>();

@@ -1,6 +1,13 @@
 import { constants } from "../../linux/index.ts";
 import { CLONE_WITHOUT_NAMESPACES, MAX_ARG_ROWS, NAMESPACE_FLAGS, canonicalArgs } from "../args.ts";
-import type { ArgTest, RecordedSyscall, Recording, SyscallGrant } from "../model.ts";
+import type {
+  Analysis,
+  AnalyzedSyscall,
+  ArgTest,
+  RecordedSyscall,
+  Recording,
+  SyscallGrant,
+} from "../model.ts";
 import { knowsArguments } from "./incomplete.ts";
 
 /** What recordings tell of a call's arguments. */
@@ -13,23 +20,20 @@ interface Known {
 
 /**
  * The calls of a profile, those that are dangerous by their arguments with limits on them: to what was seen where each
- * recording that made the call knows all its values; else to what Docker's default profile allows and what was seen. No
- * limit refuses what a run did.
+ * recording that made the call knows all its values, and every analysis that reached it too; else to what Docker's default
+ * profile allows and what was seen. No limit refuses what a run did, or what code was found to do.
  */
-export function limitCalls(
-  names: readonly string[],
-  recordings: readonly Recording[],
-  capabilities: readonly string[],
-): (string | SyscallGrant)[] {
+export function limitCalls(names: readonly string[], around: Around): (string | SyscallGrant)[] {
   return names.map((name) => {
     const limit = LIMITS[name];
-    const args = limit?.(knownOf(name, recordings), { recordings, capabilities });
+    const args = limit?.(knownOf(name, around), around);
     return args === undefined || args.length > MAX_ARG_ROWS ? name : { name, args: canonicalArgs(args) };
   });
 }
 
 interface Around {
   recordings: readonly Recording[];
+  analyses: readonly Analysis[];
   capabilities: readonly string[];
 }
 
@@ -48,19 +52,26 @@ const LIMITS: Readonly<Record<string, (known: Known, around: Around) => ArgTest[
   setns: (known) => onlySeen(known, "type", 1),
 };
 
-function knownOf(name: string, recordings: readonly Recording[]): Known {
+function knownOf(name: string, { recordings, analyses }: Around): Known {
   const calls = recordings.flatMap((recording) =>
     recording.phases
       .filter((phase) => phase.name !== "runtime")
       .flatMap(({ syscalls }) => syscalls.filter((call) => call.name === name))
       .map((call) => ({ call, trusted: knowsArguments(recording) })),
   );
+  const reached = analyses.flatMap(({ syscalls }) => syscalls.filter((call) => call.name === name));
   return {
-    values: calls.flatMap(({ call }) => rowsOf(call)),
-    closed: calls.every(
-      ({ call, trusted }) => trusted && call.args?.closed === true && call.assumed !== true,
-    ),
+    values: [...calls.flatMap(({ call }) => rowsOf(call)), ...reached.flatMap(reachableRows)],
+    closed:
+      calls.every(({ call, trusted }) => trusted && call.args?.closed === true && call.assumed !== true) &&
+      reached.every(({ args }) => args?.[0]?.closed === true),
   };
+}
+
+/** The values of the argument that decides; which of them come together with which others of the rest is not known. */
+function reachableRows({ args }: AnalyzedSyscall): Record<string, number>[] {
+  const [first] = args ?? [];
+  return first?.closed === true ? first.values.map((value) => ({ [first.name]: value })) : [];
 }
 
 function rowsOf({ args }: RecordedSyscall): Record<string, number>[] {
@@ -90,8 +101,10 @@ function onlySeen(known: Known, argument: string, index: ArgTest["index"]): ArgT
  * clone or in clone3, whose place it takes. Where a run may have used others, they stay refused as in Docker's default,
  * unless the profile has the capability with which Docker allows them.
  */
-function cloneLimits(known: Known, { recordings, capabilities }: Around): ArgTest[][] | undefined {
-  const clone3 = knownOf("clone3", recordings);
+function cloneLimits(known: Known, around: Around): ArgTest[][] | undefined {
+  const { capabilities } = around;
+  // What code hands to clone3 lies in memory, and the profile leaves that call out: runs tell what takes its place.
+  const clone3 = knownOf("clone3", { ...around, analyses: [] });
   const isClosed = known.closed && clone3.closed;
   if (!isClosed && capabilities.includes("CAP_SYS_ADMIN")) return undefined;
   const used = [...seen(known, "flags"), ...seen(clone3, "flags")]

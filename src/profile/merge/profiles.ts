@@ -12,6 +12,7 @@ import { firstOf, groupBy, joinNames, last, sameArch, shared, unique } from "./j
 export function mergeProfiles(...profiles: Profile[]): Profile {
   firstOf(profiles, "profile");
   const native = sameArch(profiles.map(({ arch }) => arch[0]!));
+  const analyzed = unique(profiles.flatMap((one) => one.analyzed ?? []));
   const incomplete = sortedSet(profiles.flatMap((one) => one.incomplete ?? []));
   return {
     schemaVersion: 1,
@@ -20,6 +21,7 @@ export function mergeProfiles(...profiles: Profile[]): Profile {
     target: joinNames(profiles.map(({ target }) => target)),
     arch: [native, ...sortedSet(profiles.flatMap(({ arch }) => arch)).filter((arch) => arch !== native)],
     ...(incomplete.length > 0 && { incomplete }),
+    ...(analyzed.length > 0 && { analyzed }),
     syscalls: { allow: unionOfCalls(...profiles.map(({ syscalls }) => syscalls.allow)) },
     capabilities: sortedSet(profiles.flatMap(({ capabilities }) => capabilities)),
     filesystem: joinFiles(profiles.map(({ filesystem }) => filesystem)),
