@@ -1,5 +1,6 @@
 import { z } from "zod";
 import {
+  type Analysis,
   type EvidenceFile,
   type Profile,
   type ProfileDiff,
@@ -48,6 +49,7 @@ const bundleSchema = z.strictObject({
   profile: SCHEMAS.profile,
   evidence: SCHEMAS.evidence,
   recording: SCHEMAS.recording.optional(),
+  analysis: SCHEMAS.analysis.optional(),
   verdict: SCHEMAS.verdict.optional(),
 });
 
@@ -138,6 +140,7 @@ export function bundleDocument(parts: {
   profile: Profile;
   evidence: EvidenceFile;
   recording?: Recording;
+  analysis?: Analysis;
   verdict?: Verdict;
 }): z.output<typeof bundleSchema> {
   return { $schema: addressOf("bundle"), schemaVersion: 1, kind: "bundle", ...parts };

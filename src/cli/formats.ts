@@ -9,9 +9,10 @@ export const FORMATS = {
   json: ["json"],
   none: [],
   record: ["json", "recording"],
+  analyze: ["json", "analysis"],
   derive: ["profile", "evidence", "json"],
   merge: ["json", "yaml"],
   emit: EMIT_FORMATS,
   verify: ["json", "verdict"],
-  profile: ["profile", "evidence", "recording", "verdict", "json", ...EMIT_FORMATS],
+  profile: ["profile", "evidence", "recording", "analysis", "verdict", "json", ...EMIT_FORMATS],
 } as const;

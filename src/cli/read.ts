@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { CinchError, readBounded } from "../base/index.ts";
 import {
+  type Analysis,
   type EvidenceFile,
   type Profile,
   type Recording,
@@ -19,14 +20,20 @@ export function readDocument(path: string): ReturnType<typeof parseDocument> {
   return parseDocument(readBounded(path).toString("utf8"), path);
 }
 
-export function readRecordings(paths: readonly string[]): Recording[] {
-  return paths.map((path) => {
+/** Recordings and analyses, told apart by their kind. Throws `not-evidence` for any other document. */
+export function readSources(paths: readonly string[]): { recordings: Recording[]; analyses: Analysis[] } {
+  const sources: { recordings: Recording[]; analyses: Analysis[] } = { recordings: [], analyses: [] };
+  for (const path of paths) {
     const document = readDocument(path);
-    if (document.kind !== "recording") {
-      throw new CinchError("not-a-recording", `${path} is a ${document.kind}, not a recording`);
-    }
-    return document;
-  });
+    if (document.kind === "recording") sources.recordings.push(document);
+    else if (document.kind === "analysis") sources.analyses.push(document);
+    else
+      throw new CinchError(
+        "not-a-recording",
+        `${path} is a ${document.kind}, not a recording or an analysis`,
+      );
+  }
+  return sources;
 }
 
 /** Where the evidence of a profile is kept: NAME.evidence.json beside NAME.profile.yaml. */

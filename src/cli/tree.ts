@@ -61,12 +61,32 @@ const init = buildCommand<InitFlags, [string | undefined], CinchContext>({
   },
 });
 
+const many = (placeholder: string, brief: string) =>
+  ({ kind: "parsed", parse: text, placeholder, brief, optional: true, variadic: true }) as const;
+/** How code is analyzed. */
+const analyzeFlags = {
+  mode: {
+    kind: "enum",
+    values: ["strict", "tight"],
+    optional: true,
+    brief:
+      "Analysis: by section and without assumptions (strict, the default), or by object and with them (tight)",
+  },
+  assume: many("NAME", "Analysis: make this assumption (repeatable)"),
+  noAssume: many("NAME", "Analysis: do not make this assumption (repeatable)"),
+  plugin: many("PATH", "Analysis: a module in the target that its programs may load (repeatable)"),
+} as const;
+
 export type ProfileFlags = SharedFlags &
   StartFlags &
   WorkloadFlags & {
     runs?: number;
     name?: string;
-    only?: "recorded";
+    only?: "recorded" | "reachable";
+    mode?: "strict" | "tight";
+    assume?: string[];
+    noAssume?: string[];
+    plugin?: string[];
     method?: "ebpf" | "notify";
     noVerify?: boolean;
   };
@@ -85,7 +105,16 @@ const profile = buildCommand<ProfileFlags, [string | undefined], CinchContext>({
         placeholder: "NAME",
         brief: "Name of the profile",
       },
-      only: { kind: "enum", values: ["recorded"], optional: true, brief: "Which evidence becomes a grant" },
+      only: {
+        kind: "enum",
+        values: ["recorded", "reachable"],
+        optional: true,
+        brief: "Which evidence becomes a grant (default: both)",
+      },
+      mode: analyzeFlags.mode,
+      assume: analyzeFlags.assume,
+      noAssume: analyzeFlags.noAssume,
+      plugin: analyzeFlags.plugin,
       method: { kind: "enum", values: ["ebpf", "notify"], optional: true, brief: "How to record" },
       noVerify: { kind: "boolean", optional: true, withNegated: false, brief: "Leave the enforced runs out" },
     },
@@ -93,9 +122,9 @@ const profile = buildCommand<ProfileFlags, [string | undefined], CinchContext>({
     positional: { kind: "tuple", parameters: [maybe("TARGET", TARGET_BRIEF)] },
   },
   docs: {
-    brief: "Record, derive, compile and verify: the main job",
+    brief: "Record, analyze, derive, compile and verify: the main job",
     fullDescription: [
-      "Runs the target with its workload and records what it uses, derives the profile, compiles it, runs the target again under it --runs times, and ends with a verdict. Exits with 0 if the profile held, 1 if something was denied, 2 if the runs prove nothing.",
+      "Runs the target with its workload and records what it uses, finds in its code what it could use besides, derives the profile from both, compiles it, runs the target again under it --runs times, and ends with a verdict. Exits with 0 if the profile held, 1 if something was denied, 2 if the runs prove nothing.",
       "",
       "Writes NAME.profile.yaml and NAME.evidence.json into the current folder, or where cinch.yaml says. A profile that is there is replaced, and what changed is said; grants in it that people made (declared in the evidence, or written into the file by hand) are kept.",
       "",
@@ -138,7 +167,32 @@ const record = buildCommand<RecordFlags, [string | undefined], CinchContext>({
   },
 });
 
-export type DeriveFlags = SharedFlags & { name?: string; target?: string; only?: "recorded" };
+export type AnalyzeFlags = SharedFlags & {
+  root?: string;
+  mode?: "strict" | "tight";
+  assume?: string[];
+  noAssume?: string[];
+  plugin?: string[];
+};
+const analyze = buildCommand<AnalyzeFlags, [string | undefined], CinchContext>({
+  loader: () => import("./commands/analyze.ts"),
+  parameters: {
+    flags: {
+      ...sharedFlags(FORMATS.analyze),
+      root: startFlags.root,
+      ...analyzeFlags,
+    },
+    aliases: sharedAliases,
+    positional: { kind: "tuple", parameters: [maybe("TARGET", TARGET_BRIEF)] },
+  },
+  docs: {
+    brief: "Find every system call that a target's code could make",
+    fullDescription:
+      "Runs nothing. Follows the machine code of the programs that the entrypoint leads to, of their libraries and of what they load by name, and lists each call with the shortest path of functions to it; what could not be seen through is listed too. Prints a summary; --verbose shows the paths, -o json gives the analysis.",
+  },
+});
+
+export type DeriveFlags = SharedFlags & { name?: string; target?: string; only?: "recorded" | "reachable" };
 const derive = buildCommand<DeriveFlags, string[], CinchContext>({
   loader: () => import("./commands/derive.ts"),
   parameters: {
@@ -158,13 +212,18 @@ const derive = buildCommand<DeriveFlags, string[], CinchContext>({
         placeholder: "TARGET",
         brief: "Target of the profile (default: that of the recordings)",
       },
-      only: { kind: "enum", values: ["recorded"], optional: true, brief: "Which evidence becomes a grant" },
+      only: {
+        kind: "enum",
+        values: ["recorded", "reachable"],
+        optional: true,
+        brief: "Which evidence becomes a grant (default: both)",
+      },
     },
     aliases: sharedAliases,
-    positional: { kind: "array", minimum: 1, parameter: one("FILE", "A recording") },
+    positional: { kind: "array", minimum: 1, parameter: one("FILE", "A recording or an analysis") },
   },
   docs: {
-    brief: "Make a profile and its evidence from recordings",
+    brief: "Make a profile and its evidence from recordings and analyses",
     fullDescription: "The profile goes to standard output; -o evidence=FILE writes its evidence.",
   },
 });
@@ -178,11 +237,11 @@ const merge = buildCommand<MergeFlags, string[], CinchContext>({
     positional: {
       kind: "array",
       minimum: 1,
-      parameter: one("FILE", "A recording, a profile or its evidence"),
+      parameter: one("FILE", "A recording, an analysis, a profile or its evidence"),
     },
   },
   docs: {
-    brief: "The union of recordings, of profiles, or of evidence",
+    brief: "The union of recordings, of analyses, of profiles, or of evidence",
     fullDescription:
       "All files are of one kind, and so is the result. The order of the files does not matter, nor does naming one twice.",
   },
@@ -303,7 +362,8 @@ export const USAGES: Readonly<Record<string, readonly string[]>> = {
   init: ["[TARGET]", "-- COMMAND…"],
   profile: ["TARGET [-- COMMAND…]", "-- COMMAND…"],
   record: ["TARGET [-- COMMAND…]", "-- COMMAND…", "--strace FILE"],
-  derive: ["RECORDING…"],
+  analyze: ["TARGET [-- COMMAND…]", "file:PATH [--root DIR]", "-- COMMAND…"],
+  derive: ["FILE…"],
   merge: ["FILE…"],
   diff: ["A B"],
   explain: ["PROFILE [GRANT]"],
@@ -317,7 +377,21 @@ export const USAGES: Readonly<Record<string, readonly string[]>> = {
 export function buildTree(version: string): Application<CinchContext> {
   return buildApplication(
     buildRouteMap<string, CinchContext>({
-      routes: { doctor, init, profile, record, derive, merge, diff, explain, emit, verify, run, completion },
+      routes: {
+        doctor,
+        init,
+        profile,
+        record,
+        analyze,
+        derive,
+        merge,
+        diff,
+        explain,
+        emit,
+        verify,
+        run,
+        completion,
+      },
       docs: {
         brief: "Fit a container to its application: record what it uses, compile the profile, prove it",
         fullDescription: [

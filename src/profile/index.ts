@@ -37,7 +37,7 @@ export { always } from "./always.ts";
 export { describeLimits } from "./args.ts";
 export { baselineFor, baselines, type Baseline, type BaselineOptions } from "./baselines.ts";
 export { canonicalJson, digestOf } from "./canonical.ts";
-export { defaultCalls, derive, type DeriveOptions } from "./derive/derive.ts";
+export { defaultCallCount, defaultCalls, derive, type DeriveOptions } from "./derive/derive.ts";
 export { diffProfiles, type ProfileDiff } from "./diff.ts";
 export {
   explain,

@@ -11,7 +11,6 @@ import {
 } from "../../elf/index.ts";
 import type { FileTree } from "../../image/index.ts";
 import { Module } from "../link/module.ts";
-import { aarch64 } from "../machine/aarch64/aarch64.ts";
 import type { Machine } from "../machine/model.ts";
 import { x86 } from "../machine/x86/x86.ts";
 import { SLOT, pointerSlots } from "../module/slots.ts";
@@ -91,12 +90,18 @@ export class Loader {
   }
 }
 
+const NAMES = {
+  x86_64: "x86_64",
+  aarch64: "aarch64",
+  i386: "32-bit x86",
+  other: "another processor",
+} as const;
+
 function machineOf({ machine }: Elf, path: string): Machine {
   if (machine === "x86_64") return x86;
-  if (machine === "aarch64") return aarch64;
   throw new CinchError(
     "not-analyzed",
-    `${path} is a program for ${machine === "i386" ? "32-bit x86" : "another processor"}; x86_64 and aarch64 can be analyzed`,
+    `${path} is a program for ${NAMES[machine]}; those for x86_64 can be analyzed`,
     { hint: "record it instead: cinch record" },
   );
 }

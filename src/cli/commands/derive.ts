@@ -2,7 +2,7 @@ import { derive as deriveProfile, stringifyProfile } from "../../profile/index.t
 import type { CinchContext } from "../context.ts";
 import { bundleDocument } from "../documents.ts";
 import { FORMATS } from "../formats.ts";
-import { readRecordings } from "../read.ts";
+import { readSources } from "../read.ts";
 import { Session, jsonText } from "../session.ts";
 import type { DeriveFlags } from "../tree.ts";
 
@@ -12,8 +12,9 @@ export default async function derive(
   ...files: string[]
 ): Promise<void> {
   using session = new Session(this, flags, FORMATS.derive);
-  const recordings = readRecordings(files.map((file) => session.path(file)));
+  const { recordings, analyses } = readSources(files.map((file) => session.path(file)));
   const { profile, evidence } = deriveProfile(recordings, {
+    analyses,
     name: flags.name,
     target: flags.target,
     only: flags.only,

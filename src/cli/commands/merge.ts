@@ -1,9 +1,11 @@
 import { stringify } from "yaml";
 import { CinchError } from "../../base/index.ts";
 import {
+  type Analysis,
   type EvidenceFile,
   type Profile,
   type Recording,
+  mergeAnalyses,
   mergeEvidence,
   mergeProfiles,
   mergeRecordings,
@@ -40,17 +42,22 @@ export default async function merge(
   else session.write((format) => (format === "yaml" ? yaml() : jsonText(merged)));
 }
 
-function union(kind: string, documents: readonly { kind: string }[]): Recording | Profile | EvidenceFile {
+function union(
+  kind: string,
+  documents: readonly { kind: string }[],
+): Recording | Analysis | Profile | EvidenceFile {
   switch (kind) {
     case "recording":
       return (documents as Recording[]).reduce((a, b) => mergeRecordings(a, b));
+    case "analysis":
+      return mergeAnalyses(...(documents as Analysis[]));
     case "profile":
       return (documents as Profile[]).reduce((a, b) => mergeProfiles(a, b));
     case "evidence":
       return (documents as EvidenceFile[]).reduce((a, b) => mergeEvidence(a, b));
     default:
       throw new CinchError("cannot-merge", `a ${kind} cannot be merged`, {
-        hint: "recordings, profiles and evidence can",
+        hint: "recordings, analyses, profiles and evidence can",
       });
   }
 }

@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import { dirname, relative } from "node:path";
 import { CinchError } from "../../base/index.ts";
 import {
+  type Analysis,
   type Recording,
   derive,
   diffProfiles,
@@ -9,6 +10,7 @@ import {
   stringifyProfile,
 } from "../../profile/index.ts";
 import { verifyProfile } from "../../verify/index.ts";
+import { analyzeJob } from "../analysis.ts";
 import { checkArtifacts, emitFormat, seccompFileFor } from "../artifacts.ts";
 import { writeFiles } from "../atomic.ts";
 import type { CinchContext } from "../context.ts";
@@ -44,9 +46,14 @@ export default async function profile(
   checkArtifacts(places.artifacts.keys());
   const maker = new Maker(session, job, places, flags);
 
+  const analysis = await analyzed(session, job, flags);
+  if (flags.only === "reachable") {
+    withoutRuns(session, job, maker, analysis);
+    return;
+  }
   const first = await recordSound(session, job);
   let recording = first.recording;
-  let made = maker.make([recording]);
+  let made = maker.make([recording], analysis);
   let verdict =
     flags.noVerify === true ? undefined : await prove(session, job, flags, made, first, recording);
   const recordings = [recording];
@@ -56,7 +63,7 @@ export default async function profile(
     recordings.push(again.recording);
     recording = mergeRecordings(...recordings);
     const before = made.profile;
-    made = maker.make(recordings);
+    made = maker.make(recordings, analysis);
     if (diffProfiles(before, made.profile).same) continue;
     verdict = await prove(session, job, flags, made, again, recording);
   }
@@ -69,11 +76,19 @@ export default async function profile(
         return jsonText(made.evidence);
       case "recording":
         return jsonText(recording);
+      case "analysis":
+        return jsonText(need(analysis));
       case "verdict":
         return jsonText(verdict!);
       case "json":
         return jsonText(
-          bundleDocument({ profile: made.profile, evidence: made.evidence, recording, verdict }),
+          bundleDocument({
+            profile: made.profile,
+            evidence: made.evidence,
+            recording,
+            analysis: analysis.found,
+            verdict,
+          }),
         );
       default:
         return emitFormat(format, made.profile, maker.context).text;
@@ -83,6 +98,69 @@ export default async function profile(
     profiledText({ ...made, recordings: recordings.length, verdict, files: maker.files, job }, session.paint),
   );
   if (verdict !== undefined) this.outcome = OUTCOME_EXIT[verdict.outcome];
+}
+
+interface Analyzed {
+  found?: Analysis;
+  /** Why there is none, though one was to be made. */
+  reason?: string;
+}
+
+/** What the target's code could do. What cannot be analyzed can still be recorded: the profile then says what it lacks. */
+async function analyzed(session: Session, job: Job, flags: ProfileFlags): Promise<Analyzed> {
+  if (flags.only === "recorded") return {};
+  try {
+    const { mode = "strict", assume, noAssume, plugin } = flags;
+    return { found: await analyzeJob(session, job.target, { mode, assume, noAssume, plugins: plugin }) };
+  } catch (error) {
+    const isOurs = error instanceof CinchError && ANALYSIS_FAILURES.has(error.code);
+    if (!isOurs || flags.only === "reachable") throw error;
+    session.talk.warn(`the code is not analyzed: ${error.message}`);
+    return { reason: `the code was not analyzed, so that paths no run took are missing: ${error.message}` };
+  }
+}
+
+/** Failures that are the target's nature, not a mistake in the command. */
+const ANALYSIS_FAILURES = new Set([
+  "not-analyzed",
+  "nothing-to-analyze",
+  "bad-elf",
+  "truncated",
+  "too-large",
+]);
+
+function need({ found, reason }: Analyzed): Analysis {
+  if (found !== undefined) return found;
+  throw new CinchError("not-analyzed", reason ?? "with --only recorded nothing is analyzed");
+}
+
+/** A profile of what code could do: nothing is run for it, so nothing is proven. */
+function withoutRuns(session: Session, job: Job, maker: Maker, analysis: Analyzed): void {
+  if (session.outputs.some(({ format }) => format === "recording" || format === "verdict"))
+    throw new CinchError(
+      "usage",
+      "--only reachable runs nothing: there is no recording and no verdict to write",
+    );
+  const made = maker.make([], analysis);
+  session.write((format) => {
+    switch (format) {
+      case "profile":
+        return stringifyProfile(made.profile);
+      case "evidence":
+        return jsonText(made.evidence);
+      case "analysis":
+        return jsonText(need(analysis));
+      case "json":
+        return jsonText(
+          bundleDocument({ profile: made.profile, evidence: made.evidence, analysis: analysis.found }),
+        );
+      default:
+        return emitFormat(format, made.profile, maker.context).text;
+    }
+  });
+  session.summary(
+    profiledText({ ...made, recordings: 0, verdict: undefined, files: maker.files, job }, session.paint),
+  );
 }
 
 /** A recording of a workload that passed. */
@@ -148,13 +226,15 @@ class Maker {
   }
 
   /** Before the proof, which may be interrupted: the recording may be half an hour of somebody's work. */
-  make(recordings: readonly Recording[]): Replacement {
+  make(recordings: readonly Recording[], { found, reason }: Analyzed): Replacement {
     this.#session.talk.phase("deriving the profile");
     const { profile, evidence, artifacts } = this.#places;
     const derived = derive(recordings, {
       name: this.#job.name,
       target: this.#job.target.text,
       only: this.#only,
+      ...(found && { analyses: [found] }),
+      ...(reason !== undefined && { incomplete: [reason] }),
     });
     const made = replace(derived, this.#existing, this.#shown(profile));
     const files = new Map([

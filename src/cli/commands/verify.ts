@@ -1,3 +1,4 @@
+import { changedCode } from "../changed.ts";
 import { verifyProfile } from "../../verify/index.ts";
 import type { CinchContext } from "../context.ts";
 import { FORMATS } from "../formats.ts";
@@ -25,6 +26,7 @@ export default async function verify(
     signal: session.signal,
     talk: session.talk,
   });
+  verdict.notes.push(...(await changedCode(session, profile, job.target)));
   session.write(() => jsonText(verdict));
   session.summary(verdictText(verdict, session.paint));
   this.outcome = OUTCOME_EXIT[verdict.outcome];

@@ -17,6 +17,8 @@ export interface DeriveOptions {
   target?: string;
   /** What the code of the target's programs could do. */
   analyses?: readonly Analysis[];
+  /** Further reasons why it may lack something, each a sentence. */
+  incomplete?: readonly string[];
   /** Only what runs used, or only what code could do; else both. */
   only?: "recorded" | "reachable";
 }
@@ -75,7 +77,11 @@ export function derive(
     });
   }
 
-  const gaps = [...recordings.flatMap(gapsOf), ...analyses.flatMap(analysisGaps)];
+  const gaps = [
+    ...(options.incomplete ?? []),
+    ...recordings.flatMap(gapsOf),
+    ...analyses.flatMap(analysisGaps),
+  ];
   if (recordings.length === 0) gaps.push(UNSEEN);
   const incomplete = [...new Set(gaps)].sort();
   const analyzed = analyzedFiles(analyses);
