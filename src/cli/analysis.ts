@@ -90,7 +90,7 @@ export async function analyzeJob(
   await using files = await targetFiles(session, target);
   const { tree, config, command, file } = files;
   session.talk.phase("analyzing the code");
-  return analyzeTarget(
+  return await analyzeTarget(
     { tree, config, target: target.text, ...(command && { command }), ...(file !== undefined && { file }) },
     {
       ...options,

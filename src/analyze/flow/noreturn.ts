@@ -47,7 +47,7 @@ const known = new WeakMap<Module, Map<number, boolean>>();
  */
 export function doesNotReturn(module: Module, index: number): boolean {
   let byFunction = known.get(module);
-  if (byFunction === undefined) known.set(module, (byFunction = new Map()));
+  if (byFunction === undefined) known.set(module, (byFunction = new Map<number, boolean>()));
   const told = byFunction.get(index);
   if (told !== undefined) return told;
   // In a circle of functions that only lead to each other none returns.

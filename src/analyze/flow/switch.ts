@@ -17,7 +17,7 @@ const known = new WeakMap<Module, Map<number, readonly number[]>>();
  */
 export function switchTargets(module: Module, index: number): readonly number[] {
   let byFunction = known.get(module);
-  if (byFunction === undefined) known.set(module, (byFunction = new Map()));
+  if (byFunction === undefined) known.set(module, (byFunction = new Map<number, readonly number[]>()));
   let targets = byFunction.get(index);
   if (targets === undefined) byFunction.set(index, (targets = findTargets(module, index)));
   return targets;

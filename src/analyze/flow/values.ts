@@ -193,7 +193,7 @@ export function lowBits(value: Value, bits: 8 | 16 | 32, signed: boolean): Value
   return map(value, (atom) => {
     switch (atom.kind) {
       case "const":
-        return constant(Number((signed ? BigInt.asIntN : BigInt.asUintN)(bits, BigInt(atom.value))));
+        return constant(extended(BigInt(atom.value), bits, signed));
       case "unknown":
         return atom;
       case "address":
@@ -202,6 +202,10 @@ export function lowBits(value: Value, bits: 8 | 16 | 32, signed: boolean): Value
         return bits === 32 || fits(atom, bits) ? atom : NOT_FOLLOWED;
     }
   });
+}
+
+function extended(value: bigint, bits: number, signed: boolean): number {
+  return Number(signed ? BigInt.asIntN(bits, value) : BigInt.asUintN(bits, value));
 }
 
 function fits(atom: Atom, bits: number): boolean {

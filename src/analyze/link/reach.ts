@@ -169,6 +169,7 @@ export class Reach {
         case REF.jumpThrough:
           this.#read(module, target, target + refs.sizes[i]!, id, EDGE.direct);
           break;
+        default:
       }
     }
     if (flags[index]! & HAS.fallsThrough && index + 1 < starts.length)

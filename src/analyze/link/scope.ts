@@ -27,7 +27,7 @@ export class Scope {
   /** What the symbol of that index in a module's table stands for. Undefined: nowhere (a weak one stays 0). */
   resolve(module: Module, symbolIndex: number): Definition | undefined {
     let known = this.#found.get(module);
-    if (known === undefined) this.#found.set(module, (known = new Map()));
+    if (known === undefined) this.#found.set(module, (known = new Map<number, Definition | undefined>()));
     if (known.has(symbolIndex)) return known.get(symbolIndex);
     const wanted = module.elf.dynamicSymbols[symbolIndex];
     const definition = wanted === undefined || wanted.name === "" ? undefined : this.#lookUp(module, wanted);

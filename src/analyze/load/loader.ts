@@ -10,6 +10,7 @@ import {
   parseUnwind,
 } from "../../elf/index.ts";
 import type { FileTree } from "../../image/index.ts";
+import type { Value } from "../flow/values.ts";
 import { Module } from "../link/module.ts";
 import type { Machine } from "../machine/model.ts";
 import { x86 } from "../machine/x86/x86.ts";
@@ -64,7 +65,7 @@ export class Loader {
     const kept = this.#cache?.read(digest);
     const go = parseGoFunctions(elf) ?? [];
     const code = kept?.code ?? survey(elf, machine, go);
-    const facts = kept?.facts ?? new Map();
+    const facts = kept?.facts ?? new Map<string, Value>();
     const module = new Module({
       path,
       name: basename(path),

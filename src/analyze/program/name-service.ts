@@ -91,7 +91,7 @@ export class NameService {
 function frontsOf(module: Module): Map<string, number[]> {
   let known = fronts.get(module);
   if (known === undefined) {
-    fronts.set(module, (known = new Map()));
+    fronts.set(module, (known = new Map<string, number[]>()));
     for (const name of module.exportNames)
       for (const { name: database, front } of DATABASES) {
         if (!front.test(name)) continue;

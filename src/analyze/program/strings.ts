@@ -68,7 +68,7 @@ const contained = new WeakMap<Module, Map<string, boolean>>();
 /** Whether a module's data holds the text. */
 export function holds(module: Module, text: string): boolean {
   let known = contained.get(module);
-  if (known === undefined) contained.set(module, (known = new Map()));
+  if (known === undefined) contained.set(module, (known = new Map<string, boolean>()));
   let answer = known.get(text);
   if (answer === undefined) {
     answer = module.data.some(({ start, end, inFile, writable }) => {

@@ -34,7 +34,7 @@ export function shellWords(script: string): ShellWords {
     return scan(script, found);
   }
   for (const { message, pos } of parsed.errors ?? []) found.errors.push({ text: message, line: lineAt(pos) });
-  visit(parsed as SyntaxNode, found, lineAt);
+  visit(parsed, found, lineAt);
   return found.errors.length > 0 ? scan(script, found) : found;
 }
 

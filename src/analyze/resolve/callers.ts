@@ -72,7 +72,8 @@ export class Callers {
         address = definition.symbol.address + addends[i]!;
       } else if (kinds[i] !== SLOT.relative) continue;
       let byAddress = slots.get(module);
-      if (byAddress === undefined) slots.set(module, (byAddress = new Map()));
+      if (byAddress === undefined)
+        slots.set(module, (byAddress = new Map<number, { module: Module; offset: number }[]>()));
       const known = byAddress.get(address);
       if (known === undefined) byAddress.set(address, [{ module: holder, offset }]);
       else known.push({ module: holder, offset });
@@ -87,7 +88,7 @@ export class Callers {
   #throughOf(module: Module): ReadonlyMap<number, number[]> {
     let through = this.#through.get(module);
     if (through === undefined) {
-      this.#through.set(module, (through = new Map()));
+      this.#through.set(module, (through = new Map<number, number[]>()));
       const { kinds, targets } = module.code.refs;
       for (let i = 0; i < kinds.length; i += 1) {
         if (kinds[i] !== REF.callThrough && kinds[i] !== REF.jumpThrough) continue;

@@ -72,7 +72,7 @@ function readFile(
 function storesTo(module: Module, address: number): readonly number[] {
   let known = stores.get(module);
   if (known === undefined) {
-    stores.set(module, (known = new Map()));
+    stores.set(module, (known = new Map<number, number[]>()));
     const { kinds, targets, sites } = module.code.refs;
     for (let i = 0; i < kinds.length; i += 1) {
       if (kinds[i] !== REF.store) continue;

@@ -68,7 +68,7 @@ export class Resolver {
     const index = module.functionAt(address);
     if (index < 0) return undefined;
     let flows = this.#flows.get(module);
-    if (flows === undefined) this.#flows.set(module, (flows = new Map()));
+    if (flows === undefined) this.#flows.set(module, (flows = new Map<number, Flow>()));
     let flow = flows.get(index);
     if (flow === undefined) {
       flow = new Flow(module, index);

@@ -36,11 +36,11 @@ function makeForms(): Uint8Array {
 
 function formOf(name: string): number {
   if (/^(Nop[wdq]|Nop_rm\d\d|Int3|Endbr64)$/.test(name)) return FORM.padding;
-  if (/^Call_rel/.test(name)) return FORM.call;
-  if (/^Jmp_rel/.test(name)) return FORM.jump;
+  if (name.startsWith("Call_rel")) return FORM.call;
+  if (name.startsWith("Jmp_rel")) return FORM.jump;
   if (/^(J[a-z]+_rel|Loop[a-z]*_rel|Xbegin_rel)/.test(name)) return FORM.branch;
-  if (/^Call_/.test(name)) return FORM.callThrough;
-  if (/^Jmp_/.test(name)) return FORM.jumpThrough;
+  if (name.startsWith("Call_")) return FORM.callThrough;
+  if (name.startsWith("Jmp_")) return FORM.jumpThrough;
   if (/^Ret[nf]/.test(name)) return FORM.returns;
   if (name === "Syscall") return FORM.syscall;
   if (name === "Int_imm8" || name === "Sysenter") return FORM.foreign;
@@ -52,7 +52,7 @@ function formOf(name: string): number {
     )
   )
     return FORM.invalid;
-  if (/^Lea_/.test(name)) return FORM.lea;
+  if (name.startsWith("Lea_")) return FORM.lea;
   return FORM.plain;
 }
 
@@ -74,7 +74,7 @@ export function memoryUse(instruction: Instruction): MemoryUse {
   if (use === undefined) {
     factory ??= new InstructionInfoFactory();
     const info = factory.info(instruction);
-    let access: number = OpAccess.None;
+    let access = OpAccess.None;
     for (let operand = 0; operand < instruction.opCount; operand += 1)
       if (instruction.opKind(operand) >= OpKind.MemorySegSI) access = info.opAccess(operand);
     info.free();

@@ -1,4 +1,4 @@
-import type { InstructionInfoFactory } from "iced-x86";
+import type { InstructionInfoFactory, OpAccess, UsedMemory, UsedRegister } from "iced-x86";
 import type { Effect, Expr, Flow, Insn } from "../model.ts";
 import { FORM, type IcedInstruction, forms } from "./codes.ts";
 import { iced } from "./iced.ts";
@@ -268,18 +268,18 @@ function generic(instruction: IcedInstruction): Effect[] {
   factory ??= new InstructionInfoFactory();
   const info = factory.info(instruction);
   const effects: Effect[] = [];
-  const registers = info.usedRegisters();
+  const registers = info.usedRegisters() as UsedRegister[];
   for (const used of registers) {
     const number = registerNumber(used.register);
     if (number !== undefined && isWrite(used.access))
       effects.push({ to: { register: number }, value: UNKNOWN });
     used.free();
   }
-  const memory = info.usedMemory();
+  const memory = info.usedMemory() as UsedMemory[];
   const isOwn = placeOf(instruction).kind === "base" && memory.length === 1;
   for (const used of memory) {
-    if (isWrite(used.access)) {
-      if (used.segment === Register.FS || used.segment === Register.GS) continue;
+    const isThreadLocal = used.segment === Register.FS || used.segment === Register.GS;
+    if (isWrite(used.access) && !isThreadLocal) {
       if (isOwn) effects.push(...writeMemory(instruction, UNKNOWN));
       else effects.push({ to: "memory", value: UNKNOWN });
     }
@@ -289,12 +289,12 @@ function generic(instruction: IcedInstruction): Effect[] {
   return effects;
 }
 
-function isWrite(access: number): boolean {
-  const { OpAccess } = iced();
+function isWrite(access: OpAccess): boolean {
+  const { OpAccess: kinds } = iced();
   return (
-    access === OpAccess.Write ||
-    access === OpAccess.CondWrite ||
-    access === OpAccess.ReadWrite ||
-    access === OpAccess.ReadCondWrite
+    access === kinds.Write ||
+    access === kinds.CondWrite ||
+    access === kinds.ReadWrite ||
+    access === kinds.ReadCondWrite
   );
 }

@@ -1,3 +1,4 @@
+import type { Register } from "iced-x86";
 import type { Effect, Expr } from "../model.ts";
 import type { IcedInstruction } from "./codes.ts";
 import { iced } from "./iced.ts";
@@ -8,17 +9,17 @@ export const RAX = 0;
 export const UNKNOWN: Expr = { kind: "unknown" };
 
 /** 0–15 for rax … r15 and their parts; undefined for others. */
-export function registerNumber(register: number): number | undefined {
-  const { Register, RegisterExt } = iced();
-  const full = RegisterExt.fullRegister(register) as number;
-  return full >= Register.RAX && full <= Register.R15 ? full - Register.RAX : undefined;
+export function registerNumber(register: Register): number | undefined {
+  const { Register: names, RegisterExt } = iced();
+  const full = RegisterExt.fullRegister(register);
+  return full >= names.RAX && full <= names.R15 ? full - names.RAX : undefined;
 }
 
 /** Bits of a general register's part: 64, 32, 16, 8; 0 for the high bytes ah, ch, dh, bh. */
-export function registerBits(register: number): number {
-  const { Register, RegisterExt } = iced();
-  if (register >= Register.AH && register <= Register.BH) return 0;
-  return (RegisterExt.size(register) as number) * 8;
+export function registerBits(register: Register): number {
+  const { Register: names, RegisterExt } = iced();
+  if (register >= names.AH && register <= names.BH) return 0;
+  return RegisterExt.size(register) * 8;
 }
 
 export function constant(value: bigint): Expr {
@@ -27,7 +28,7 @@ export function constant(value: bigint): Expr {
 }
 
 /** The value of a general register's part, extended by zeros. */
-export function readRegister(register: number): Expr {
+export function readRegister(register: Register): Expr {
   const number = registerNumber(register);
   if (number === undefined) return UNKNOWN;
   const whole: Expr = { kind: "register", register: number };
@@ -37,7 +38,7 @@ export function readRegister(register: number): Expr {
 }
 
 /** What a write to a part of a register leaves in the whole: 32 bits clear the upper half, fewer keep the rest. */
-export function writeRegister(register: number, value: Expr): Effect[] {
+export function writeRegister(register: Register, value: Expr): Effect[] {
   const number = registerNumber(register);
   if (number === undefined) return [];
   const to = { register: number };
@@ -58,14 +59,14 @@ export type Place =
   | { kind: "somewhere" };
 
 export function placeOf(instruction: IcedInstruction): Place {
-  const { Register, RegisterExt } = iced();
+  const { Register: names, RegisterExt } = iced();
   if (instruction.isIpRelMemoryOperand)
     return { kind: "global", address: Number(instruction.ipRelMemoryAddress) };
-  if (instruction.memorySegment === Register.FS || instruction.memorySegment === Register.GS)
+  if (instruction.memorySegment === names.FS || instruction.memorySegment === names.GS)
     return { kind: "segment" };
   const offset = Number(BigInt.asIntN(64, instruction.memoryDisplacement));
-  if (instruction.memoryIndex !== Register.None) return { kind: "somewhere" };
-  if (instruction.memoryBase === Register.None) return { kind: "global", address: offset };
+  if (instruction.memoryIndex !== names.None) return { kind: "somewhere" };
+  if (instruction.memoryBase === names.None) return { kind: "global", address: offset };
   const base = registerNumber(instruction.memoryBase);
   if (base === undefined || RegisterExt.size(instruction.memoryBase) !== 8) return { kind: "somewhere" };
   return { kind: "base", base, offset };
@@ -73,7 +74,7 @@ export function placeOf(instruction: IcedInstruction): Place {
 
 export function readMemory(instruction: IcedInstruction, signed = false): Expr {
   const { MemorySizeExt } = iced();
-  const size = MemorySizeExt.size(instruction.memorySize) as number;
+  const size = MemorySizeExt.size(instruction.memorySize);
   const place = placeOf(instruction);
   if (size !== 1 && size !== 2 && size !== 4 && size !== 8) return UNKNOWN;
   if (place.kind === "base") return { kind: "memory", base: place.base, offset: place.offset, size, signed };
@@ -83,7 +84,7 @@ export function readMemory(instruction: IcedInstruction, signed = false): Expr {
 
 export function writeMemory(instruction: IcedInstruction, value: Expr): Effect[] {
   const { MemorySizeExt } = iced();
-  const size = MemorySizeExt.size(instruction.memorySize) as number;
+  const size = MemorySizeExt.size(instruction.memorySize);
   const place = placeOf(instruction);
   switch (place.kind) {
     case "base":
@@ -101,15 +102,15 @@ export function writeMemory(instruction: IcedInstruction, value: Expr): Effect[]
 
 /** The address that a memory operand names, for lea. */
 export function addressOf(instruction: IcedInstruction): Expr {
-  const { Register } = iced();
+  const { Register: names } = iced();
   if (instruction.isIpRelMemoryOperand)
     return { kind: "address", value: Number(instruction.ipRelMemoryAddress) };
   let sum: Expr = { kind: "const", value: Number(BigInt.asIntN(64, instruction.memoryDisplacement)) };
   const base = instruction.memoryBase;
-  if (base !== Register.None) sum = { kind: "add", a: readRegister(base), b: sum };
+  if (base !== names.None) sum = { kind: "add", a: readRegister(base), b: sum };
   const index = instruction.memoryIndex;
-  if (index !== Register.None) {
-    const scale = Math.log2(instruction.memoryIndexScale as number);
+  if (index !== names.None) {
+    const scale = Math.log2(instruction.memoryIndexScale);
     const scaled: Expr = { kind: "shl", a: readRegister(index), b: { kind: "const", value: scale } };
     sum = { kind: "add", a: sum, b: scale === 0 ? readRegister(index) : scaled };
   }
