@@ -27,7 +27,7 @@ describe("help and usage", () => {
   it("gives help on standard output", async () => {
     const { code, stdout, stderr } = await place.run(["--help"]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    expect(stdout).toContain("profile       Record, derive, compile and verify");
+    expect(stdout).toContain("profile       Record, analyze, derive, compile and verify");
     expect(stdout).not.toContain("analyze");
     expect((await place.run([])).stdout).toBe(stdout);
     expect((await place.run(["verify", "-h"])).stdout).toContain(

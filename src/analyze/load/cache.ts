@@ -1,6 +1,10 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { readBounded } from "../../base/index.ts";
 import { type Summary, SUMMARY_VERSION, decodeSummary, encodeSummary } from "./summary.ts";
+
+/** A summary is about a fifth of its module's size. */
+const MAX_SUMMARY_BYTES = 1 << 28;
 
 /**
  * Summaries of modules on disk, one file each, named by the digest of the module's content. Nothing depends on it: a
@@ -18,7 +22,7 @@ export class SummaryCache {
 
   read(digest: string): Summary | undefined {
     try {
-      return decodeSummary(readFileSync(this.#path(digest)));
+      return decodeSummary(readBounded(this.#path(digest), MAX_SUMMARY_BYTES));
     } catch {
       return undefined;
     }

@@ -13,7 +13,7 @@ interface Rule {
   /** The program's file name, or a library that it is loaded with. */
   program?: RegExp;
   library?: RegExp;
-  /** Folders below which modules stand; a * is any one name. */
+  /** Folders of modules; a * is any part of one name, ** all folders below, @ the folder above the program's own. */
   folders: readonly string[];
   /** File names of modules. */
   files: RegExp;
@@ -56,6 +56,7 @@ const RULES: readonly Rule[] = [
   {
     program: /^php/,
     folders: [
+      "@/lib/php/**",
       "/usr/lib/php/*",
       "/usr/local/lib/php/extensions/*",
       "/usr/lib/php*/modules",
@@ -73,6 +74,7 @@ const RULES: readonly Rule[] = [
   {
     program: /^python/,
     folders: [
+      "@/lib/python3*/**",
       "/usr/lib/python3*/lib-dynload",
       "/usr/lib/python3/dist-packages/**",
       "/usr/local/lib/python3*/**",
@@ -86,6 +88,7 @@ const RULES: readonly Rule[] = [
   {
     program: /^node/,
     folders: [
+      "@/lib/node_modules/**",
       "/usr/lib/node_modules/**",
       "/usr/local/lib/node_modules/**",
       "/app/node_modules/**",
@@ -100,6 +103,7 @@ const RULES: readonly Rule[] = [
   {
     program: /^perl/,
     folders: [
+      "@/lib/perl5/**",
       "/usr/lib/*/perl/**",
       "/usr/lib/*/perl-base/**",
       "/usr/lib/*/perl5/**",
@@ -112,6 +116,7 @@ const RULES: readonly Rule[] = [
   {
     program: /^(ruby|irb|rake|puma)/,
     folders: [
+      "@/lib/ruby/**",
       "/usr/lib/*/ruby/**",
       "/usr/lib/ruby/**",
       "/usr/local/lib/ruby/**",
@@ -123,13 +128,13 @@ const RULES: readonly Rule[] = [
   },
   {
     program: /^java$/,
-    folders: ["/usr/lib/jvm/*/lib/**", "/opt/*/lib/**"],
+    folders: ["@/lib/**", "/usr/lib/jvm/*/lib/**", "/opt/*/lib/**"],
     files: SHARED,
     what: "the Java runtime's libraries",
   },
   {
     program: /^(postgres|postmaster)$/,
-    folders: ["/usr/lib/postgresql/*/lib", "/usr/local/lib/postgresql"],
+    folders: ["@/lib", "/usr/lib/postgresql/*/lib", "/usr/local/lib/postgresql"],
     files: SHARED,
     what: "PostgreSQL's extensions",
   },
@@ -192,13 +197,17 @@ export function findModules(
   { path, needed }: PluginQuery,
 ): { modules: ExtraModule[]; unresolved: { where: string; reason: string }[] } {
   const name = basename(path);
+  // A program in / or /bin stands above nothing of its own.
+  const above = posix.dirname(posix.dirname(path)).replace(/^\/$/, "/usr");
   const modules = new Map<string, ExtraModule>();
   const unresolved: { where: string; reason: string }[] = [];
   for (const { program, library, folders, files, what } of RULES) {
     const applies =
       program?.test(name) === true || (library !== undefined && needed.some((one) => library.test(one)));
     if (!applies) continue;
-    const found = folders.flatMap((folder) => filesBelow(tree, folder)).filter((file) => files.test(file));
+    const found = folders
+      .flatMap((folder) => filesBelow(tree, folder.replace(/^@/, above)))
+      .filter((file) => files.test(file));
     if (found.length > MAX_FILES)
       unresolved.push({
         where: path,

@@ -4,7 +4,6 @@ import type { IcedInstruction } from "./codes.ts";
 import { iced } from "./iced.ts";
 
 export const RSP = 4;
-export const RAX = 0;
 
 export const UNKNOWN: Expr = { kind: "unknown" };
 

@@ -129,7 +129,12 @@ function reportConstants(
       const isFixed = instruction.memoryBase === Register.None && instruction.memoryIndex === Register.None;
       if (isFixed && forms()[instruction.code] !== FORM.lea) reportUse(instruction, at, target, sink);
       else sink.address(at, target);
-    } else if (kind >= OpKind.Immediate32 && kind <= OpKind.Immediate64 && kind !== OpKind.Immediate8to16) {
+    } else if (
+      kind === OpKind.Immediate32 ||
+      kind === OpKind.Immediate64 ||
+      // mov $address,%rdi, as position-dependent start code has it.
+      kind === OpKind.Immediate32to64
+    ) {
       const value = instruction.immediate(operand);
       if (value >= BigInt(from) && value < BigInt(to)) sink.address(at, Number(value));
     }
