@@ -222,6 +222,9 @@ export class Reach {
         return;
       }
       default: {
+        // Until it is bound, a slot of the procedure linkage table leads back into that table.
+        const unbound = wordAt(module, module.slots.offsets[slot]!);
+        if (unbound !== 0 && module.isCode(unbound)) this.#goTo(module, unbound, owner, edge);
         const definition = this.scope.resolve(module, value);
         if (definition !== undefined) this.#use(definition, addends[slot]!, owner, edge);
         // The loader binds its own references to itself before it knows of any other module.
@@ -249,6 +252,13 @@ export class Reach {
     for (let at = id; at >= 0; at = this.parents[at]!) path.push(at);
     return path.reverse();
   }
+}
+
+function wordAt(module: Module, address: number): number {
+  const bytes = module.elf.bytesAt(address, 8);
+  if (bytes === undefined) return 0;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, 8);
+  return view.getUint32(4, true) === 0 ? view.getUint32(0, true) : 0;
 }
 
 const UNVISITED = -2;

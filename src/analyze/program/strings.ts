@@ -38,29 +38,55 @@ export function moduleNameAt(module: Module, address: number): string | undefine
 
 const DOT = 0x2e;
 
-/** All of the given names that a module's read-only data holds as texts. */
+/** Letters of a pattern besides its %s: fewer would match by chance. */
+const MIN_LETTERS = 5;
+
+/**
+ * All of the given names that a module's read-only data holds as texts: whole, as what printf would make of them
+ * ("mod_%s_plugin_init"), or by their beginning or end ("PyInit_", "_plugin_init").
+ */
 export function namesIn(module: Module, names: ReadonlySet<string>): string[] {
   const found = new Set<string>();
+  const patterns = new Set<string>();
   for (const { start, end, inFile, isOwn } of module.data) {
     const bytes = inFile && isOwn ? module.elf.bytesAt(start, end - start) : undefined;
     if (bytes === undefined) continue;
     let from = 0;
     for (let i = 0; i <= bytes.length; i += 1) {
       const byte = bytes[i] ?? 0;
-      const isWord =
-        (byte >= 0x61 && byte <= 0x7a) ||
-        (byte >= 0x41 && byte <= 0x5a) ||
-        (byte >= 0x30 && byte <= 0x39) ||
-        byte === 0x5f;
-      if (isWord) continue;
+      if (isNamePart(byte)) continue;
       if (byte === 0 && i - from >= 3 && i - from <= MAX_SONAME) {
         const text = Buffer.from(bytes.buffer, bytes.byteOffset + from, i - from).toString("latin1");
         if (names.has(text)) found.add(text);
+        else if (isPattern(text)) patterns.add(text);
       }
       from = i + 1;
     }
   }
+  for (const pattern of patterns) {
+    const parts = pattern.replaceAll("%s", String.raw`\w+`);
+    const matches = new RegExp(
+      pattern.includes("%") ? `^${parts}$` : pattern.startsWith("_") ? `${parts}$` : `^${parts}`,
+    );
+    for (const name of names) if (matches.test(name)) found.add(name);
+  }
   return [...found];
+}
+
+function isPattern(text: string): boolean {
+  if (text.replaceAll(/%s|_/g, "").length < MIN_LETTERS || /%(?!s)/.test(text)) return false;
+  return text.includes("%s") || /^_[a-z]/.test(text) || /[a-z]_$/i.test(text);
+}
+
+/** Letters, digits, the underscore, and the sign of a printf pattern. */
+function isNamePart(byte: number): boolean {
+  return (
+    (byte >= 0x61 && byte <= 0x7a) ||
+    (byte >= 0x41 && byte <= 0x5a) ||
+    (byte >= 0x30 && byte <= 0x39) ||
+    byte === 0x5f ||
+    byte === 0x25
+  );
 }
 
 const contained = new WeakMap<Module, Map<string, boolean>>();
