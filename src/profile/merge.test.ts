@@ -1,7 +1,14 @@
 import { expect, test } from "vitest";
 import { fc, test as property } from "@fast-check/vitest";
-import { anyProfile, anyRecording, recording } from "../../test/support/samples.ts";
-import { canonicalJson, derive, mergeEvidence, mergeProfiles, mergeRecordings } from "./index.ts";
+import { anyAnalysis, anyProfile, anyRecording, recording } from "../../test/support/samples.ts";
+import {
+  canonicalJson,
+  derive,
+  mergeAnalyses,
+  mergeEvidence,
+  mergeProfiles,
+  mergeRecordings,
+} from "./index.ts";
 
 /** The laws that let a fleet's documents merge in any order, twice over. */
 function laws<T extends object>(merge: (...documents: T[]) => T, a: T, b: T, c: T): void {
@@ -15,6 +22,10 @@ function laws<T extends object>(merge: (...documents: T[]) => T, a: T, b: T, c: 
 
 property.prop([anyRecording, anyRecording, anyRecording], { numRuns: 300 })("recordings", (a, b, c) =>
   laws(mergeRecordings, a, b, c),
+);
+
+property.prop([anyAnalysis, anyAnalysis, anyAnalysis], { numRuns: 300 })("analyses", (a, b, c) =>
+  laws(mergeAnalyses, a, b, c),
 );
 
 property.prop([anyProfile, anyProfile, anyProfile], { numRuns: 300 })("profiles", (a, b, c) =>

@@ -1,5 +1,5 @@
 import { fc } from "@fast-check/vitest";
-import type { Profile, Recording } from "../../src/profile/index.ts";
+import type { Analysis, AnalyzedSyscall, Profile, Recording } from "../../src/profile/index.ts";
 
 /** Made-up documents for tests: a small plain one of each kind, and arbitrary ones of small worlds, so that they overlap. */
 export const recording: Recording = {
@@ -242,3 +242,150 @@ export const anyProfile: fc.Arbitrary<Profile> = fc.record(
     ],
   },
 );
+
+/** An analysis of a program that reads, opens sockets and could do more than its run. */
+export const analysis: Analysis = {
+  schemaVersion: 1,
+  kind: "analysis",
+  target: "docker:sample",
+  arch: "x86_64",
+  mode: "strict",
+  executables: [
+    {
+      path: "/usr/bin/sample",
+      digest: `sha256:${"0a".repeat(32)}`,
+      kind: "elf",
+      reason: ["ENTRYPOINT sample"],
+      syscalls: 4,
+    },
+  ],
+  modules: [],
+  syscalls: [
+    {
+      name: "openat",
+      nr: 257,
+      path: ["sample:main", "libc.so.6:openat"],
+      via: "direct",
+      executables: ["/usr/bin/sample"],
+    },
+    {
+      name: "socket",
+      nr: 41,
+      path: ["sample:main", "libc.so.6:socket"],
+      via: "address-taken",
+      executables: ["/usr/bin/sample"],
+      args: [{ index: 0, name: "domain", values: [1, 2], closed: true }],
+    },
+    {
+      name: "rename",
+      nr: 82,
+      path: ["sample:rotate", "libc.so.6:rename"],
+      via: "direct",
+      executables: ["/usr/bin/sample"],
+    },
+    {
+      name: "mount",
+      nr: 165,
+      path: ["sample:main", "libc.so.6:mount"],
+      via: "direct",
+      executables: ["/usr/bin/sample"],
+    },
+    { name: "clone3", nr: 435, path: ["libc.so.6:clone3"], via: "direct", executables: ["/usr/bin/sample"] },
+  ],
+  capabilities: [
+    { name: "CAP_DAC_OVERRIDE", syscalls: ["openat", "rename"] },
+    { name: "CAP_SYS_ADMIN", syscalls: ["mount"] },
+  ],
+  unresolved: [],
+  possibilities: [],
+  assumptions: [],
+  notes: [],
+};
+
+const anyAnalyzedCall: fc.Arbitrary<AnalyzedSyscall> = fc
+  .record({
+    call: fc.constantFrom<[string, number]>(["read", 0], ["socket", 41], ["mount", 165]),
+    path: fc.array(fc.constantFrom("a:f", "b:g"), { minLength: 1, maxLength: 3 }),
+    via: fc.constantFrom("direct" as const, "nss" as const),
+    executables: fc.uniqueArray(fc.constantFrom("/a", "/b"), { minLength: 1 }),
+    args: fc.option(fc.record({ values: fc.uniqueArray(fc.nat(3)), closed: fc.boolean() }), {
+      nil: undefined,
+    }),
+  })
+  .map(({ call: [name, nr], path, via, executables, args }) => ({
+    name,
+    nr,
+    path,
+    via,
+    executables: executables.sort(),
+    ...(args && {
+      args: [
+        { index: 0 as const, name: "x", values: args.values.sort((a, b) => a - b), closed: args.closed },
+      ],
+    }),
+  }));
+
+/** Small analyses that overlap. */
+export const anyAnalysis: fc.Arbitrary<Analysis> = fc.record({
+  schemaVersion: fc.constant(1 as const),
+  kind: fc.constant("analysis" as const),
+  target: fc.constantFrom("a", "b"),
+  arch: fc.constant("x86_64" as const),
+  mode: fc.constantFrom("strict" as const, "tight" as const),
+  executables: fc.uniqueArray(
+    fc.record({
+      path: fc.constantFrom("/a", "/b"),
+      digest: fc.constantFrom(`sha256:${"0a".repeat(32)}`, `sha256:${"0b".repeat(32)}`),
+      kind: fc.constant("elf" as const),
+      reason: fc.array(fc.constantFrom("x", "y"), { maxLength: 2 }),
+      syscalls: fc.nat(3),
+    }),
+    { selector: ({ path, digest }) => path + digest },
+  ),
+  modules: fc.uniqueArray(
+    fc.record({
+      path: fc.constantFrom("/a", "/l"),
+      buildId: fc.constant("00"),
+      digest: fc.constant(`sha256:${"0a".repeat(32)}`),
+      reason: fc.constantFrom("x", "y"),
+      functions: fc.nat(3),
+      reachable: fc.nat(3),
+    }),
+    { selector: ({ path }) => path },
+  ),
+  syscalls: fc.uniqueArray(anyAnalyzedCall, { selector: ({ nr }) => nr }),
+  capabilities: fc.uniqueArray(
+    fc.record({
+      name: fc.constantFrom("CAP_CHOWN", "CAP_KILL"),
+      syscalls: fc.uniqueArray(fc.constantFrom("kill", "chown")),
+    }),
+    { selector: ({ name }) => name },
+  ),
+  unresolved: fc.array(
+    fc.record({
+      module: fc.constantFrom("a", "b"),
+      function: fc.constant("f"),
+      address: fc.constant("0x1"),
+      reason: fc.constant("r"),
+    }),
+    { maxLength: 2 },
+  ),
+  possibilities: fc.array(
+    fc.record({
+      kind: fc.constantFrom("jit" as const, "exec" as const),
+      module: fc.constant("a"),
+      detail: fc.constant("d"),
+    }),
+    { maxLength: 2 },
+  ),
+  assumptions: fc.uniqueArray(
+    fc.record({
+      name: fc.constantFrom("x", "y"),
+      effect: fc.constant("e"),
+      active: fc.boolean(),
+      removes: fc.uniqueArray(fc.constantFrom("poll", "dup")),
+    }),
+    { selector: ({ name }) => name },
+  ),
+  notes: fc.array(fc.record({ code: fc.constant("c"), text: fc.constantFrom("s", "t") }), { maxLength: 2 }),
+});

@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { readBounded } from "../../base/index.ts";
 import { type Summary, SUMMARY_VERSION, decodeSummary, encodeSummary } from "./summary.ts";
@@ -38,12 +38,20 @@ export class SummaryCache {
       renameSync(temporary, path);
     } catch {
       this.#canWrite = false;
-      rmSync(temporary, { force: true });
+      discard(temporary);
     }
   }
 
   /** A digest is "sha256:…"; the hexadecimal part names the file. */
   #path(digest: string): string {
     return join(this.#folder, digest.replace(/^sha256:/, ""));
+  }
+}
+
+function discard(file: string): void {
+  try {
+    unlinkSync(file);
+  } catch {
+    // It was never made.
   }
 }

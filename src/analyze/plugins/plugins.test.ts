@@ -1,0 +1,70 @@
+import { test as property } from "@fast-check/vitest";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { memoryTree } from "../../../test/support/memory-tree.ts";
+import { findModules, gconvModules, matchLibraryPattern, nssModules } from "./index.ts";
+
+const LIB = "/usr/lib/x86_64-linux-gnu";
+
+describe("nssModules", () => {
+  const modules = { [`${LIB}/libnss_systemd.so.2`]: "", [`${LIB}/libnss_myhostname.so.2`]: "" };
+  it("takes those that nsswitch.conf names and the target has", () => {
+    const text =
+      "passwd: files systemd\ngroup: files systemd # all\nhosts: files mymachines [!UNAVAIL=return] myhostname dns\n";
+    const found = nssModules(memoryTree({ ...modules, "/etc/nsswitch.conf": text }));
+    expect(found).toEqual([
+      { path: `${LIB}/libnss_systemd.so.2`, via: "nss", reason: "nsswitch.conf: passwd, group: systemd" },
+      { path: `${LIB}/libnss_myhostname.so.2`, via: "nss", reason: "nsswitch.conf: hosts: myhostname" },
+    ]);
+  });
+  it("goes by the C library's own choice without one", () => {
+    expect(nssModules(memoryTree(modules))).toEqual([]);
+  });
+  property.prop([fc.string()])("reads any text", (text) => {
+    expect(Array.isArray(nssModules(memoryTree({ ...modules, "/etc/nsswitch.conf": text })))).toBe(true);
+  });
+});
+
+it("finds converters", () => {
+  const tree = memoryTree({ [`${LIB}/gconv/UTF-16.so`]: "", [`${LIB}/gconv/gconv-modules`]: "" });
+  expect(gconvModules(tree).map(({ path }) => path)).toEqual([`${LIB}/gconv/UTF-16.so`]);
+});
+
+describe("matchLibraryPattern", () => {
+  const tree = memoryTree({
+    "/usr/lib/x/auth_plain.so": "",
+    "/usr/lib/x/auth_x.so.2": "",
+    "/usr/lib/libmod_a.so": "",
+    "/usr/lib/libc.so.6": "",
+  });
+  it("takes the files that printf could name", () => {
+    expect(matchLibraryPattern(tree, "/usr/lib/x/auth_%s.so", [])).toEqual(["/usr/lib/x/auth_plain.so"]);
+    expect(matchLibraryPattern(tree, "libmod_%s.so", ["/usr/lib"])).toEqual(["/usr/lib/libmod_a.so"]);
+  });
+  it("takes none for a pattern that says nothing", () => {
+    expect(matchLibraryPattern(tree, "lib%s.so", ["/usr/lib"])).toEqual([]);
+    expect(matchLibraryPattern(tree, "%s/%s.so", ["/usr/lib"])).toEqual([]);
+  });
+});
+
+describe("findModules", () => {
+  it("knows the folders of well-known programs, and those beside the program", () => {
+    const tree = memoryTree({
+      "/usr/lib/nginx/modules/a.so": "",
+      "/usr/lib/nginx/modules/readme": "",
+      "/opt/py/lib/python3.11/lib-dynload/_ssl.cpython-311.so": "",
+      "/opt/py/lib/python3.11/json/__init__.py": "",
+    });
+    expect(findModules(tree, { path: "/usr/sbin/nginx", needed: [] }).modules).toMatchObject([
+      { path: "/usr/lib/nginx/modules/a.so", via: "dlopen" },
+    ]);
+    expect(findModules(tree, { path: "/opt/py/bin/python3.11", needed: [] }).modules).toMatchObject([
+      { path: "/opt/py/lib/python3.11/lib-dynload/_ssl.cpython-311.so" },
+    ]);
+    expect(findModules(tree, { path: "/usr/bin/other", needed: [] }).modules).toEqual([]);
+  });
+  it("goes by the libraries in use", () => {
+    const tree = memoryTree({ [`/lib/x86_64-linux-gnu/security/pam_unix.so`]: "" });
+    expect(findModules(tree, { path: "/usr/bin/login", needed: ["libpam.so.0"] }).modules).toHaveLength(1);
+  });
+});
