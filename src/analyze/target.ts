@@ -35,6 +35,8 @@ export interface AnalyzeOptions {
   plugins?: readonly string[];
   /** Whether to find out which calls each assumption takes away; by default in the mode that makes them. */
   compare?: boolean;
+  /** The program with its libraries alone: without name services, and modules from the usual folders. */
+  alone?: boolean;
   /** Where summaries of modules are kept; undefined: nowhere. */
   cacheFolder?: string;
   talk?: Talk;
@@ -153,7 +155,7 @@ class TargetAnalysis {
         mode: this.#options.mode,
         assumed: this.#assumed,
         compare: (this.#options.compare ?? this.#assumed.size > 0) && builder.programs < MAX_COMPARED,
-        plugins: [...named, ...found.modules],
+        plugins: this.#options.alone === true ? named : [...named, ...found.modules],
       });
     } catch (error) {
       // Of many programs, one that cannot be read does not hide what the others do; alone it is what was asked for.
@@ -168,7 +170,7 @@ class TargetAnalysis {
     const { tree } = this.#source;
     return {
       libraries: this.#libraries,
-      nss: () => (this.#nss ??= nssModules(tree)),
+      nss: () => (this.#options.alone === true ? [] : (this.#nss ??= nssModules(tree))),
       gconv: () => (this.#gconv ??= gconvModules(tree)),
       find: (name, by) =>
         name.includes("%")

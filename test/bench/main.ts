@@ -1,9 +1,10 @@
 /**
- * `npm run bench -- [loop|redis|nginx|startup|burst]… [--rounds N]`: what cinch costs, next to nothing, to empty eBPF
+ * `npm run bench -- [loop|redis|nginx|startup|burst|analyze]… [--rounds N]`: what cinch costs, next to nothing, to empty eBPF
  * programs, to bpftrace and to strace, measured in turn in one go. Wants root; redis, nginx, wrk, bpftrace and strace from
  * Debian for what they measure.
  */
 import { parseArgs } from "node:util";
+import { analyze } from "./analyze.ts";
 import { burst, startup } from "./moments.ts";
 import { interleave, table } from "./measure.ts";
 import { bpftrace, cinchCalls, cinchFull, empty, strace, untraced } from "./observers.ts";
@@ -24,6 +25,7 @@ const benches: Record<string, (rounds: number) => Promise<string>> = {
   nginx: async (rounds) => table("nginx under wrk", "requests/s", await interleave(nginx, all, rounds)),
   startup,
   burst,
+  analyze,
 };
 
 const { values, positionals } = parseArgs({
