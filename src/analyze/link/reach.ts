@@ -190,7 +190,13 @@ export class Reach {
     if (seen.has(address)) return;
     seen.add(address);
     this.onData?.(module, address, owner);
-    const range = this.#options.mode === "strict" ? module.sectionAt(address) : module.objectAt(address);
+    const section = module.sectionAt(address);
+    if (section?.isGot === true) {
+      // What has its address taken there is the place of a thread-local variable: two slots.
+      this.#read(module, address, address + 16, owner, EDGE.addressTaken);
+      return;
+    }
+    const range = this.#options.mode === "strict" ? section : module.objectAt(address);
     if (range === undefined) return;
     const live = this.#live.get(module)!;
     if (live.has(range.start)) return;

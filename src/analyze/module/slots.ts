@@ -126,6 +126,8 @@ export interface DataRange {
   inFile: boolean;
   /** The program's own, not the loader's tables (names of symbols, versions). */
   isOwn: boolean;
+  /** The global offset table: slots that have nothing to do with each other. */
+  isGot: boolean;
 }
 
 const SHT_PROGBITS = 1;
@@ -139,24 +141,22 @@ export function dataRanges(elf: Elf): DataRange[] {
   );
   const ranges =
     sections.length > 0
-      ? sections.map(({ address, size, flags, type }) => ({
+      ? sections.map(({ name, address, size, flags, type }) => ({
           start: address,
           end: address + size,
           writable: flags.write,
           inFile: type !== SHT_NOBITS,
           isOwn: type === SHT_PROGBITS,
+          isGot: name === ".got" || name === ".got.plt",
         }))
       : elf.segments
           .filter(({ kind, flags }) => kind === "load" && !flags.execute)
-          .flatMap(({ address, fileSize, memorySize, flags }) => [
-            { start: address, end: address + fileSize, writable: flags.write, inFile: true, isOwn: true },
-            {
-              start: address + fileSize,
-              end: address + memorySize,
-              writable: flags.write,
-              inFile: false,
-              isOwn: true,
-            },
-          ]);
+          .flatMap(({ address, fileSize, memorySize, flags }) => {
+            const common = { writable: flags.write, isOwn: true, isGot: false };
+            return [
+              { ...common, start: address, end: address + fileSize, inFile: true },
+              { ...common, start: address + fileSize, end: address + memorySize, inFile: false },
+            ];
+          });
   return ranges.filter(({ start, end }) => end > start).sort((a, b) => a.start - b.start);
 }
