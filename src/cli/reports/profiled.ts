@@ -2,7 +2,7 @@ import type { Verdict } from "../../profile/index.ts";
 import type { Replacement } from "../existing.ts";
 import type { Job } from "../job.ts";
 import type { Paint } from "../paint.ts";
-import { shellWord } from "../text.ts";
+import { list, shellWord } from "../text.ts";
 import { changeText } from "./diff.ts";
 import { profileText } from "./profile.ts";
 import { verdictText } from "./verdict.ts";
@@ -24,11 +24,28 @@ export function profiledText(made: Profiled, paint: Paint): string {
   else lines.push(verdictText(verdict, paint));
   if (made.recordings > 1)
     lines.push(`  made of ${made.recordings} recordings: the first did not show all that its runs do`);
-  lines.push("", profileText(profile, paint));
+  lines.push("", profileText(profile, paint), ...evidenceLines(made));
   if (change !== undefined) lines.push(changeText(change, paint));
   for (const { grant, by } of kept) lines.push(`  kept          ${grant}, declared by ${by}: no run used it`);
   lines.push(`  written       ${files.join(", ")}`, "", nextText(made, paint));
   return lines.join("\n");
+}
+
+/** Where the calls come from: what runs showed, and what code adds to it. */
+function evidenceLines({ evidence, profile }: Profiled): string[] {
+  if (profile.analyzed === undefined) return [];
+  const calls = evidence.grants.filter(({ grant }) => grant.startsWith("syscall:"));
+  const recorded = calls.filter((call) =>
+    call.evidence.some(({ kind }) => kind === "recorded" || kind === "assumed"),
+  );
+  const reachable = calls.filter(
+    (call) => !recorded.includes(call) && call.evidence.some(({ kind }) => kind === "reachable"),
+  );
+  const left = evidence.leftOut.filter((one) => one.evidence.some(({ kind }) => kind === "reachable"));
+  const names = left.map(({ grant }) => grant.replace("syscall:", ""));
+  return [
+    `  evidence      ${recorded.length} calls recorded, ${reachable.length} more reachable in the code${left.length === 0 ? "" : `; reachable but left out: ${list(names, 8)}`}`,
+  ];
 }
 
 function nextText({ verdict, files, job }: Profiled, paint: Paint): string {
