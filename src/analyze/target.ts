@@ -5,6 +5,7 @@ import type { Analysis, Unresolved } from "../profile/index.ts";
 import { activeAssumptions } from "./assumptions.ts";
 import { AnalysisBuilder } from "./build.ts";
 import type { ExtraModule, ReachedProgram } from "./closure-model.ts";
+import { AnswerCache, WatchedTree } from "./load/answers.ts";
 import { SummaryCache } from "./load/cache.ts";
 import { TreeLibraries } from "./load/libraries.ts";
 import { type LoadedFile, Loader } from "./load/loader.ts";
@@ -51,7 +52,17 @@ const MAX_COMPARED = 3;
  * start. Throws `nothing-to-analyze` where no program is found, `unknown-assumption`, and what reading the tree throws.
  */
 export async function analyzeTarget(source: AnalyzeSource, options: AnalyzeOptions): Promise<Analysis> {
-  return new TargetAnalysis(source, options).run();
+  if (options.cacheFolder === undefined) return new TargetAnalysis(source, options).run();
+  const { tree, ...what } = source;
+  const { mode, assume, noAssume, plugins, compare, alone } = options;
+  const asked = { what, how: { mode, assume, noAssume, plugins, compare, alone } };
+  const answers = new AnswerCache(options.cacheFolder);
+  const known = answers.read(asked, tree);
+  if (known !== undefined) return known;
+  const watched = new WatchedTree(tree);
+  const analysis = await new TargetAnalysis({ ...source, tree: watched }, options).run();
+  answers.write(asked, watched.questions, analysis);
+  return analysis;
 }
 
 class TargetAnalysis {

@@ -1,7 +1,8 @@
-import { mkdirSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { readBounded } from "../../base/index.ts";
-import { type Summary, SUMMARY_VERSION, decodeSummary, encodeSummary } from "./summary.ts";
+import { codeStamp } from "./stamp.ts";
+import { type Summary, decodeSummary, encodeSummary } from "./summary.ts";
+import { writeWhole } from "./write.ts";
 
 /** A summary is about a fifth of its module's size. */
 const MAX_SUMMARY_BYTES = 1 << 28;
@@ -17,7 +18,7 @@ export class SummaryCache {
 
   /** `base`: the program's own cache folder. */
   constructor(base: string) {
-    this.#folder = join(base, "modules", `v${SUMMARY_VERSION}`);
+    this.#folder = join(base, "modules", codeStamp());
   }
 
   read(digest: string): Summary | undefined {
@@ -30,28 +31,11 @@ export class SummaryCache {
 
   write(digest: string, summary: Summary): void {
     if (!this.#canWrite) return;
-    const path = this.#path(digest);
-    const temporary = `${path}.${process.pid}.${Math.random().toString(36).slice(2)}`;
-    try {
-      mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
-      writeFileSync(temporary, encodeSummary(summary), { mode: 0o600, flag: "wx" });
-      renameSync(temporary, path);
-    } catch {
-      this.#canWrite = false;
-      discard(temporary);
-    }
+    this.#canWrite = writeWhole(this.#path(digest), encodeSummary(summary));
   }
 
   /** A digest is "sha256:…"; the hexadecimal part names the file. */
   #path(digest: string): string {
     return join(this.#folder, digest.replace(/^sha256:/, ""));
-  }
-}
-
-function discard(file: string): void {
-  try {
-    unlinkSync(file);
-  } catch {
-    // It was never made.
   }
 }

@@ -8,8 +8,8 @@ export interface Summary {
   facts: Map<string, Value>;
 }
 
-/** Changes whenever the analysis of a single module changes in any way: kept summaries of other versions are not read. */
-export const SUMMARY_VERSION = 1;
+/** Of the form of the file; what is in it is told apart by where it is kept. */
+const SUMMARY_VERSION = 1;
 
 const MAGIC = "cinchsum";
 /** Magic, version, check sum, length of the JSON part. */

@@ -23,7 +23,7 @@ export function readGlobal(
   const content: GlobalContent = { constants: [], addresses: [], stores: [] };
   const section = module.sectionAt(address);
   if (section === undefined) {
-    if (module.isCode(address)) readFile(module, address, size, signed, content);
+    if (module.isCode(address)) readContent(module, address, size, signed, content);
     else content.open = "memory outside the module";
     return content;
   }
@@ -39,7 +39,7 @@ export function readGlobal(
           address: definition.symbol.address + module.slots.addends[from]!,
         });
     } else content.open = "a slot that the loader fills";
-  } else if (section.inFile) readFile(module, address, size, signed, content);
+  } else if (section.inFile) readContent(module, address, size, signed, content);
   else content.constants.push(0);
   if (!section.writable) return content;
   if (module.pointsTo(address)) content.open = "a variable that may be changed through a pointer";
@@ -50,7 +50,7 @@ export function readGlobal(
   return content;
 }
 
-function readFile(
+function readContent(
   module: Module,
   address: number,
   size: number,
