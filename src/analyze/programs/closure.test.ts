@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { memoryTree } from "../../../test/support/memory-tree.ts";
 import { plainConfig } from "../../image/index.ts";
 import { commandPrograms, findPrograms, startedBy } from "./closure.ts";
-import { shellWords } from "./words.ts";
+import { readShell } from "./words.ts";
 
 const ELF = "\u007fELF";
 
@@ -77,7 +77,7 @@ exec "$@"`,
       "/usr/bin/sed",
     ]);
     const reasons = found.unresolved.map(({ reason }) => reason).join("\n");
-    expect(reasons).toContain('"$f" is made at run time');
+    expect(reasons).not.toContain('"$f"');
     expect(reasons).toContain('"$X" is made at run time');
     expect(reasons).toContain("it is written for python3");
   });
@@ -136,17 +136,17 @@ const fragment = fc.oneof(
 property.prop([fc.array(fragment, { maxLength: 60 })])(
   "any text is read, or its words are taken one by one",
   (parts) => {
-    const { commands, words, open, errors } = shellWords(parts.join(""));
-    for (const { line } of [...commands, ...words, ...open, ...errors]) expect(line).toBeGreaterThan(0);
+    const { commands, words, errors } = readShell(parts.join(""));
+    for (const { line } of [...commands, ...words, ...errors]) expect(line).toBeGreaterThan(0);
   },
 );
 
 it("a script that cannot be read gives its words", () => {
-  const { words, errors } = shellWords("if then fi )( redis-server '\n");
+  const { words, errors } = readShell("if then fi )( redis-server '\n");
   expect(errors.length).toBeGreaterThan(0);
   expect(words.map(({ text }) => text)).toContain("redis-server");
 });
 
 it("deep nesting ends", () => {
-  expect(() => shellWords("$(".repeat(20_000))).not.toThrow();
+  expect(() => readShell("$(".repeat(20_000))).not.toThrow();
 });

@@ -1,8 +1,11 @@
 import { posix } from "node:path";
-import { CinchError } from "../../base/index.ts";
 import type { FileTree, ImageConfig } from "../../image/index.ts";
 import type { ExecClosure, ReachedProgram } from "../closure-model.ts";
-import { shellWords } from "./words.ts";
+import { ProgramFinder } from "./finder.ts";
+import { startedLiterals } from "./literals.ts";
+import { expand, servicesOf } from "./services.ts";
+import { OWN, UNKNOWN } from "./values.ts";
+import { type ShellCommand, type ShellWord, readShell } from "./words.ts";
 
 /** Where a shell looks without PATH (execvp(3)). */
 const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -11,19 +14,59 @@ const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
 const SHEBANG_BYTES = 256;
 /** Longer ones are no scripts of an image's start. */
 const MAX_SCRIPT_BYTES = 1 << 20;
+/** A file is read whole to see its beginning. */
+const MAX_PROGRAM_BYTES = 1 << 30;
 /** Texts inside texts: sh -c '… eval "…" …'. */
 const MAX_NESTING = 4;
 /** Programs that one start can lead to, scripts included; an image's own tools are some hundreds. */
 const MAX_PROGRAMS = 5000;
+/** Texts for a shell that are read in all: scripts can be many, and full of texts themselves. */
+const MAX_TEXTS = 20_000;
 
-const SHELLS = /^(sh|bash|dash|ash|ksh\d*|mksh|zsh|busybox)$/;
+const SHELLS = /^(sh|bash|rbash|dash|ash|ksh\d*|mksh|zsh|busybox|execlineb)$/;
+/** Programs that run a text in a language of their own, given as a file. */
+const INTERPRETERS =
+  /^(python|pypy|perl|ruby|node|nodejs|php|lua|tclsh|wish|java|deno|bun|guile|Rscript)[\d.]*$/;
 
 /** What a shell does itself, of what has a program of the same name. */
 const BUILTINS = new Set(
-  "[ test echo printf kill pwd true false read cd exec eval set unset export local shift trap return exit source . : wait umask ulimit type command builtin alias times getopts hash let declare typeset readonly".split(
+  "[ [[ : test echo printf kill pwd true false read cd pushd popd exec eval set unset export local shift trap return exit source . wait umask ulimit type command builtin alias unalias times getopts hash let declare typeset readonly break continue jobs fg bg disown shopt enable mapfile readarray compgen complete caller dirs history logout suspend".split(
     " ",
   ),
 );
+
+/** Commands that run the command in their arguments, and how many of their own words come first, options aside. */
+const WRAPPERS = new Map<string, number>([
+  ...[
+    "exec",
+    "command",
+    "builtin",
+    "nohup",
+    "nice",
+    "ionice",
+    "env",
+    "setsid",
+    "setpriv",
+    "stdbuf",
+    "time",
+    "tini",
+  ].map((name): [string, number] => [name, 0]),
+  ...["dumb-init", "catatonit", "xargs", "sudo", "doas", "unshare", "eval", "capsh", "catchsegv"].map(
+    (name): [string, number] => [name, 0],
+  ),
+  ...[
+    "gosu",
+    "su-exec",
+    "setuidgid",
+    "s6-setuidgid",
+    "chpst",
+    "timeout",
+    "flock",
+    "chroot",
+    "runuser",
+    "taskset",
+  ].map((name): [string, number] => [name, 1]),
+]);
 
 /** Folders whose every file is not meant by naming the folder. */
 const COMMON_FOLDERS =
@@ -38,18 +81,16 @@ export interface StartQuery {
 /**
  * The programs that can come to run from an image's entrypoint, command and health check, without running anything:
  * through PATH, links and #! lines, and through every word of the shell scripts on the way that names an executable
- * file. That takes more than will run, on purpose: a word may come to be run by whatever reads it.
+ * file, with the values that variables can have. That takes more than will run, on purpose: a word may come to be run
+ * by whatever reads it. Programs that are named at run time alone are listed as unresolved.
  */
 export function findPrograms(tree: FileTree, { config, command }: StartQuery): ExecClosure {
-  const closure = new Closure(tree, pathOf(config), config.workingDir);
+  const closure = new Closure(tree, config);
   const words = [...config.entrypoint, ...(command ?? config.command)];
   closure.start(words, config.entrypoint.length > 0 ? "ENTRYPOINT" : "CMD");
   const [kind, ...check] = config.healthcheck ?? [];
   if (kind === "CMD") closure.start(check, "HEALTHCHECK");
-  else if (kind === "CMD-SHELL") {
-    closure.start(["/bin/sh"], "HEALTHCHECK");
-    closure.script(check.join(" "), "HEALTHCHECK", ["HEALTHCHECK"], 0);
-  }
+  else if (kind === "CMD-SHELL") closure.start(["/bin/sh", "-c", check.join(" ")], "HEALTHCHECK");
   return closure.result();
 }
 
@@ -59,7 +100,7 @@ export function commandPrograms(
   text: string,
   { config, where }: { config: ImageConfig; where: string },
 ): ExecClosure {
-  const closure = new Closure(tree, pathOf(config), config.workingDir);
+  const closure = new Closure(tree, config);
   closure.script(text, where, [where], 0);
   return closure.result();
 }
@@ -70,192 +111,403 @@ export function startedBy(
   name: string,
   { config, reason }: { config: ImageConfig; reason: readonly string[] },
 ): ExecClosure {
-  const closure = new Closure(tree, pathOf(config), config.workingDir);
-  const found = closure.find(name);
-  if (found !== undefined) closure.add(found, reason);
+  const closure = new Closure(tree, config);
+  const found = closure.finder.find(name);
+  if (found !== undefined) closure.add(found, reason, name);
   return closure.result();
 }
 
-function pathOf(config: ImageConfig): string {
-  return config.env.find((one) => one.startsWith("PATH="))?.slice("PATH=".length) ?? DEFAULT_PATH;
+/** Where a word stands, for reasons. */
+interface Place {
+  where: string;
+  reason: readonly string[];
+  depth: number;
+  /** Folders that relative names may start from, besides the working folder. */
+  from: readonly string[];
+  /** A text that may be a message as well: that it cannot be read, or names what is unknown, says nothing. */
+  isGuess: boolean;
 }
 
-class Closure {
-  #tree: FileTree;
-  #path: readonly string[];
-  #cwd: string;
-  #programs = new Map<string, ReachedProgram>();
-  #unresolved: { where: string; reason: string }[] = [];
+/** Arguments of interpreters that are no scripts. */
+const SETTINGS = /\.(ini|conf|cfg|cnf|json|ya?ml|toml|xml|properties|txt|pem|crt|key)$/;
+/** In a text: what a part of it is, is known at run time alone. */
+const UNKNOWN_NAME = "$UNKNOWN";
 
-  constructor(tree: FileTree, path: string, cwd: string) {
-    this.#tree = tree;
-    this.#path = path.split(":").filter((folder) => folder.startsWith("/"));
-    this.#cwd = cwd;
+class Closure {
+  readonly finder: ProgramFinder;
+  #environment: ReadonlyMap<string, string>;
+  #programs = new Map<string, ReachedProgram>();
+  #unresolved = new Map<string, { where: string; reason: string }>();
+  #read = 0;
+
+  constructor(tree: FileTree, { env, workingDir }: ImageConfig) {
+    const pairs = env.map((one): [string, string] => {
+      const at = one.indexOf("=");
+      return at < 0 ? [one, ""] : [one.slice(0, at), one.slice(at + 1)];
+    });
+    this.#environment = new Map(pairs);
+    this.finder = new ProgramFinder(tree, this.#environment.get("PATH") ?? DEFAULT_PATH, workingDir);
   }
 
   result(): ExecClosure {
-    return { programs: [...this.#programs.values()], unresolved: this.#unresolved };
+    return { programs: [...this.#programs.values()], unresolved: [...this.#unresolved.values()] };
   }
 
-  /** A command line: the first word is the program, the others may name more. */
+  /** A command line of the image: the first word is the program, the others may name more. */
   start(words: readonly string[], what: string): void {
-    const [first, ...rest] = words;
+    const [first] = words;
     if (first === undefined) {
-      this.#unresolved.push({ where: what, reason: "nothing says what is started" });
+      this.#open(what, "nothing says what is started");
       return;
     }
-    const found = this.find(first);
+    const found = this.finder.find(first);
     if (found === undefined)
-      this.#unresolved.push({
-        where: what,
-        reason: `${first} is not in the target (PATH ${this.#path.join(":")})`,
-      });
-    else this.add(found, [`${what} ${first}`], [...words]);
-    for (const word of rest) this.#word(word, `${what} ${first}`, [`${what} ${first}`], 0);
+      this.#open(what, `${first} is not in the target (PATH ${this.finder.folders.join(":")})`);
+    else this.add(found, [`${what} ${first}`], first, [...words]);
+    const valued = words.map((word): ShellWord => ({ text: word, values: [word], line: 1 }));
+    const where = `${what} ${first}`;
+    this.#command(
+      { words: valued, input: [], line: 1 },
+      { where, reason: [where], depth: 0, from: [], isGuess: false },
+      true,
+    );
   }
 
-  /** The real path of what a name stands for: a path, or a name in PATH. */
-  find(name: string): string | undefined {
-    if (name === "" || name.length > 4096) return undefined;
-    const places = name.includes("/")
-      ? [posix.resolve(this.#cwd, name)]
-      : this.#path.map((folder) => posix.join(folder, name));
-    for (const place of places) {
-      const entry = this.#resolve(place);
-      if (entry?.kind === "file" && (entry.mode & 0o111) !== 0) return entry.path;
-    }
-    return undefined;
-  }
-
-  /** A file that runs, by its real path. */
-  add(path: string, reason: readonly string[], argv?: string[]): void {
+  /** A file that runs, by its real path; `name`: what it was called by. */
+  add(path: string, reason: readonly string[], name: string, argv?: string[]): void {
     if (this.#programs.has(path)) return;
     if (this.#programs.size >= MAX_PROGRAMS) {
-      this.#unresolved.push({ where: path, reason: `more than ${MAX_PROGRAMS} programs` });
+      this.#open(path, `more than ${MAX_PROGRAMS} programs`);
       return;
     }
-    const text = this.#text(path);
-    const line =
-      text === undefined ? undefined : /^#![ \t]*(\S+)[ \t]*([^\n]*)/.exec(text.slice(0, SHEBANG_BYTES));
-    const isElf = text?.startsWith("\u007fELF") === true;
+    const head = this.#head(path);
+    const isElf = head?.startsWith("\u007fELF") === true;
     this.#programs.set(path, {
       path,
       kind: isElf ? "elf" : "script",
       reason: [...reason],
       ...(argv && { argv: [path, ...argv.slice(1)] }),
     });
-    if (isElf || text === undefined) return;
+    this.#services(posix.basename(name), [...reason, path]);
+    if (posix.basename(path) !== posix.basename(name))
+      this.#services(posix.basename(path), [...reason, path]);
+    if (head === undefined) this.#open(path, "it is too large to be read");
+    if (isElf || head === undefined) return;
+    const line = /^#![ \t]*(\S+)[ \t]*([^\n]*)/.exec(head);
     const inside = [...reason, path];
+    // What has zero bytes and no #! is no text: the kernel refuses it, and so do shells.
+    if (line === null && head.includes("\u0000")) {
+      this.#open(path, "it is neither an ELF file nor a script");
+      return;
+    }
     const interpreter = this.#interpreter(line?.[1] ?? "/bin/sh", line?.[2]?.trim() ?? "", inside);
-    if (interpreter !== undefined && SHELLS.test(interpreter))
-      this.script(this.#whole(path), path, inside, 0);
-    else
-      this.#unresolved.push({
-        where: path,
-        reason: `what this script starts is not known: it is written for ${interpreter ?? line?.[1] ?? "another program"}`,
-      });
+    this.#contents(path, interpreter ?? line?.[1], inside);
   }
 
   /** The name of what reads a script; it runs too, and so does what env looks up. */
   #interpreter(path: string, rest: string, reason: readonly string[]): string | undefined {
-    const found = this.find(path);
+    const found = this.finder.find(path);
     if (found === undefined) {
-      this.#unresolved.push({
-        where: reason.at(-1)!,
-        reason: `its interpreter ${path} is not in the target`,
-      });
+      this.#open(reason.at(-1)!, `its interpreter ${path} is not in the target`);
       return undefined;
     }
-    this.add(found, reason);
-    if (posix.basename(path) !== "env") return posix.basename(path);
-    const name = rest
-      .split(/\s+/)
-      .find((word) => word !== "-S" && !word.includes("=") && !word.startsWith("-"));
-    const second = name === undefined ? undefined : this.find(name);
-    if (second !== undefined) this.add(second, reason);
+    this.add(found, reason, path);
+    const words = rest.split(/[\s"']+/).filter((word) => word !== "");
+    // Interpreters that start others are env, and in the way of s6 execlineb and with-contenv.
+    let name = posix.basename(path);
+    for (const word of words) {
+      if (word.startsWith("-") || word.includes("=")) continue;
+      const next = this.finder.find(word);
+      if (next === undefined) continue;
+      this.add(next, reason, word);
+      if (SHELLS.test(posix.basename(word)) || !SHELLS.test(name)) name = posix.basename(word);
+    }
     return name;
   }
 
-  /** A text for the shell. */
-  script(text: string, where: string, reason: readonly string[], depth: number): void {
-    const { commands, words, open, errors } = shellWords(text);
-    for (const error of errors)
-      this.#unresolved.push({
-        where: `${where} line ${error.line}`,
-        reason: `it could not be read (${error.text}): its words were taken one by one`,
+  /** What a script starts, by the language it is in. */
+  #contents(path: string, interpreter: string | undefined, reason: readonly string[]): void {
+    const text = this.#whole(path);
+    if (text === undefined) {
+      this.#open(path, `what this script starts is not known: it is longer than ${MAX_SCRIPT_BYTES} bytes`);
+      return;
+    }
+    if (interpreter !== undefined && (SHELLS.test(interpreter) || interpreter === "with-contenv")) {
+      this.script(text, path, reason, 0, { self: path });
+      return;
+    }
+    this.#open(
+      path,
+      `what this script starts is not known: it is written for ${interpreter ?? "another program"}`,
+    );
+    for (const { text: literal, line } of startedLiterals(text))
+      this.#value(literal, {
+        where: `${path} line ${line}`,
+        reason,
+        depth: 0,
+        from: [posix.dirname(path)],
+        isGuess: true,
       });
-    for (const { text: command, line } of open)
-      this.#unresolved.push({ where: `${where} line ${line}`, reason: `${command} is made at run time` });
-    for (const { text: command, line } of commands)
-      if (!BUILTINS.has(command)) this.#word(command, `${where} line ${line}`, reason, depth);
-    for (const { text: word, line } of words) this.#word(word, `${where} line ${line}`, reason, depth);
   }
 
-  /** A word that may be run: a program, a text for a shell, a file to be read, a pattern of files. */
-  #word(word: string, where: string, reason: readonly string[], depth: number): void {
-    const found = this.find(word);
+  /** A text for the shell; `self`: the file it stands in. */
+  script(
+    text: string,
+    where: string,
+    reason: readonly string[],
+    depth: number,
+    { self, isGuess = false }: { self?: string; isGuess?: boolean } = {},
+  ): void {
+    this.#read += 1;
+    if (this.#read > MAX_TEXTS) {
+      this.#open(where, `more than ${MAX_TEXTS} texts for a shell`);
+      return;
+    }
+    const { commands, words, defined, errors } = readShell(text, this.#environment, self);
+    for (const error of isGuess ? [] : errors)
+      this.#open(
+        `${where} line ${error.line}`,
+        `it could not be read (${error.text}): its words were taken one by one`,
+      );
+    const from = [...(self === undefined ? [] : [posix.dirname(self)]), ...foldersOf(commands, words)];
+    const place = (line: number): Place => ({ where: `${where} line ${line}`, reason, depth, from, isGuess });
+    for (const command of commands) this.#command(command, place(command.line), false, defined);
+    for (const { values, line } of words) for (const value of values) this.#value(value, place(line));
+  }
+
+  /** A simple command: its name, and every other word. */
+  #command(
+    { words, input }: ShellCommand,
+    place: Place,
+    isImages: boolean,
+    defined: ReadonlySet<string> = new Set(),
+  ): void {
+    const [name, ...rest] = words;
+    if (name === undefined) return;
+    const names = name.values;
+    const isOwn = names.some((value) => defined.has(value));
+    if (!isImages && !isOwn) for (const value of names) this.#name(value, name, place);
+    for (const word of rest) for (const value of word.values) this.#value(value, place);
+    if (names.some((value) => value === "." || value === "source")) this.#source(rest[0], place);
+    if (!place.isGuess) this.#wrapped(words, place, 0);
+    this.#texts(words, place);
+    const all = words.flatMap(({ values }) => values.map((value) => posix.basename(value)));
+    if (all.some((one) => SHELLS.test(one) || /^(su|runuser)$/.test(one))) {
+      for (const text of input) this.#text(text, place, false);
+      this.#given(rest, "sh", place);
+    } else {
+      const interpreter = all.find((one) => INTERPRETERS.test(one));
+      if (interpreter !== undefined && this.#given(rest, interpreter, place) === 0 && !place.isGuess)
+        this.#open(place.where, `what ${interpreter} runs and starts is not known`);
+    }
+  }
+
+  /** eval TEXT, trap TEXT, sh -c TEXT, su -c TEXT: texts for a shell for certain. */
+  #texts(words: readonly ShellWord[], place: Place): void {
+    const names = words.map(({ values }) => values.map((value) => posix.basename(value)));
+    const given = names[0]?.some((name) => name === "eval" || name === "trap")
+      ? words.slice(1)
+      : words.filter((_, i) => names[i - 1]?.some((name) => /^(-\w*c|--command)$/.test(name)));
+    for (const { values } of given)
+      for (const value of values) if (/[\s;|&`$]/.test(value)) this.#text(value, place, place.isGuess);
+  }
+
+  /** The word in a command's place. */
+  #name(value: string, { text }: ShellWord, place: Place): void {
+    if (value === OWN || value === "" || BUILTINS.has(value)) return;
+    if (value.includes(UNKNOWN) || value.includes(OWN)) {
+      if (this.#pattern(value, place) || place.isGuess) return;
+      this.#open(
+        place.where,
+        text === UNKNOWN_NAME ? "a part of a text is made at run time" : `${text} is made at run time`,
+      );
+      return;
+    }
+    if (this.#value(value, place) || !value.includes("/") || /[\s*?[]/.test(value)) return;
+    // From which folder a relative name starts depends on what ran before.
+    const isFound =
+      !value.startsWith("/") && this.#pattern(`${UNKNOWN}/${value.replace(/^(\.{1,2}\/)+/, "")}`, place);
+    if (!isFound && !place.isGuess) this.#open(place.where, `${value} is not in the target`);
+  }
+
+  /** exec "$X", gosu user "$X", sh -c "$X": what is run is not known, where nothing literal comes first. */
+  #wrapped(words: readonly ShellWord[], place: Place, depth: number): void {
+    const name = words[0]?.values.find((value) => WRAPPERS.has(posix.basename(value)));
+    const shell = words[0]?.values.some((value) => SHELLS.test(posix.basename(value)));
+    if (shell === true) {
+      const at = words.findIndex(({ values }) => values.some((value) => /^-\w*c$/.test(value)));
+      const given = at < 0 ? undefined : words[at + 1];
+      // What is made of known words and unknown arguments was read as a text; here nothing else is there.
+      if (given?.values.some((value) => value === UNKNOWN))
+        this.#open(place.where, `${given.text} is made at run time`);
+      return;
+    }
+    if (name === undefined || depth > MAX_NESTING) return;
+    let own = WRAPPERS.get(posix.basename(name))!;
+    for (const [i, word] of words.entries()) {
+      if (i === 0) continue;
+      if (word.values.every((value) => value.startsWith("-") || /^\w+=/.test(value))) continue;
+      if (own > 0) {
+        own -= 1;
+        continue;
+      }
+      const isKnown = word.values.every(
+        (value) =>
+          !value.includes(UNKNOWN) || /\s/.test(value) || (this.finder.matching(value)?.length ?? 0) > 0,
+      );
+      if (!isKnown) this.#open(place.where, `${word.text} is made at run time`);
+      else this.#wrapped(words.slice(i), place, depth + 1);
+      return;
+    }
+  }
+
+  /** `. file` */
+  #source(word: ShellWord | undefined, place: Place): void {
+    for (const value of word?.values ?? []) {
+      if (value.includes(UNKNOWN) || value.includes(OWN)) {
+        if (value !== OWN && !place.isGuess)
+          this.#open(place.where, `which file ${word!.text} reads is made at run time`);
+        continue;
+      }
+      const files = /[*?[]/.test(value) ? expand(this.finder.tree, value) : [value];
+      for (const file of files) {
+        const found = this.finder.file(file, place.from);
+        if (found !== undefined) this.#sourced(found, "sh", place);
+      }
+    }
+  }
+
+  /** Files given to an interpreter: scripts, whatever their rights are. How many there are. */
+  #given(words: readonly ShellWord[], interpreter: string, place: Place): number {
+    let count = 0;
+    for (const { values } of words)
+      for (const value of values) {
+        if (value.startsWith("-") || /\s/.test(value) || SETTINGS.test(value)) continue;
+        const found = this.finder.file(value, place.from);
+        if (found === undefined) continue;
+        if (!this.#programs.has(found)) {
+          const head = this.#head(found);
+          if (head === undefined || head.includes("\u0000")) continue;
+          this.#sourced(found, interpreter, place);
+        }
+        if (this.#programs.get(found)?.kind === "script") count += 1;
+      }
+    return count;
+  }
+
+  /** A word that may be run: a program, a text for a shell, a file to be read, a pattern of files. True: it named one. */
+  #value(value: string, place: Place): boolean {
+    if (value === "") return false;
+    if (value.includes(UNKNOWN) || value.includes(OWN)) {
+      if (/[\s;|&]/.test(value)) return this.#text(value, place, true);
+      return this.#pattern(value, place);
+    }
+    const found = this.finder.find(value, place.from);
     if (found !== undefined) {
-      this.add(found, [...reason.slice(0, -1), where]);
-      return;
+      this.add(found, [...place.reason.slice(0, -1), place.where], value);
+      return true;
     }
-    if (/[\s;|&]/.test(word)) {
-      if (depth < MAX_NESTING && /[a-z]/.test(word)) this.script(word, where, reason, depth + 1);
-      return;
+    if (/[\s;|&`]|\$\(/.test(value)) return this.#text(value, place, true);
+    if (/[*?[]/.test(value) && value.includes("/")) {
+      const path = value.startsWith("/") ? value : undefined;
+      if (path === undefined || /[*?[]/.test(posix.dirname(path)))
+        for (const file of path === undefined ? [] : expand(this.finder.tree, path))
+          this.#walked(file, place);
+      else this.#files(posix.dirname(path), posix.basename(path), place);
+      return true;
     }
-    if (!word.startsWith("/")) return;
-    if (word.includes("*")) this.#files(posix.dirname(word), posix.basename(word), where, reason);
-    else {
-      const entry = this.#resolve(word);
-      if (entry?.kind === "directory" && !COMMON_FOLDERS.test(word.replace(/\/+$/, "")))
-        this.#files(entry.path, "*", where, reason);
-      else if (entry?.kind === "file" && /\.(sh|bash|envsh)$/.test(word))
-        this.#sourced(entry.path, where, reason);
+    if (!value.startsWith("/")) return false;
+    const entry = this.finder.resolve(value);
+    if (entry?.kind === "directory" && !COMMON_FOLDERS.test(posix.normalize(value).replace(/\/+$/, "")))
+      this.#files(entry.path, "*", place);
+    else if (entry?.kind === "file" && /\.(sh|bash|envsh)$/.test(value))
+      this.#sourced(entry.path, "sh", place);
+    return entry?.kind === "file";
+  }
+
+  /** A text that may be given to a shell. */
+  #text(text: string, place: Place, isGuess: boolean): boolean {
+    if (!/[a-z]/.test(text)) return false;
+    if (place.depth >= MAX_NESTING) {
+      if (!isGuess) this.#open(place.where, "texts inside texts inside texts are not read");
+      return true;
     }
+    const known = text.replaceAll(UNKNOWN, UNKNOWN_NAME).replaceAll(OWN, '"$@"');
+    this.script(known, place.where, place.reason, place.depth + 1, { isGuess });
+    return true;
+  }
+
+  /** A value with unknown parts that still says which programs it may be. True: it said so. */
+  #pattern(value: string, place: Place): boolean {
+    const found = this.finder.matching(value);
+    for (const path of found ?? []) {
+      const real = this.finder.find(path);
+      if (real !== undefined) this.add(real, [...place.reason.slice(0, -1), place.where], path);
+    }
+    return found !== undefined && found.length > 0;
   }
 
   /** What stands in a folder that a script goes through. */
-  #files(folder: string, pattern: string, where: string, reason: readonly string[]): void {
-    if (folder.includes("*") || COMMON_FOLDERS.test(folder)) return;
-    const matches = new RegExp(
-      `^${pattern.replaceAll(/[.+^${}()|[\]\\?]/g, String.raw`\$&`).replaceAll("*", ".*")}$`,
-    );
-    for (const name of this.#tree.list(folder)) {
-      if (!matches.test(name)) continue;
-      const entry = this.#resolve(posix.join(folder, name));
-      if (entry?.kind !== "file") continue;
-      if ((entry.mode & 0o111) !== 0) this.add(entry.path, [...reason, where]);
-      else if (/\.(sh|bash|envsh)$/.test(name)) this.#sourced(entry.path, where, reason);
-    }
+  #files(folder: string, pattern: string, place: Place): void {
+    if (COMMON_FOLDERS.test(folder)) return;
+    for (const entry of this.finder.inFolder(folder, pattern)) this.#walked(entry.path, place);
+  }
+
+  #walked(path: string, place: Place): void {
+    const entry = this.finder.resolve(path);
+    if (entry?.kind !== "file") return;
+    if ((entry.mode & 0o111) !== 0) this.add(entry.path, [...place.reason, place.where], path);
+    else if (/\.(sh|bash|envsh)$/.test(path)) this.#sourced(entry.path, "sh", place);
   }
 
   /** A script without its own right to run: it is read by another. */
-  #sourced(path: string, where: string, reason: readonly string[]): void {
+  #sourced(path: string, interpreter: string, { reason, where }: Place): void {
     if (this.#programs.has(path)) return;
     this.#programs.set(path, { path, kind: "script", reason: [...reason, where] });
-    this.script(this.#whole(path), path, [...reason, path], 0);
+    this.#contents(path, interpreter, [...reason, path]);
   }
 
-  #resolve(path: string) {
-    try {
-      return this.#tree.resolve(path);
-    } catch (error) {
-      // Links in a circle lead nowhere for a program either.
-      if (error instanceof CinchError && error.code === "tree-loop") return undefined;
-      throw error;
+  /** What a starter of services starts. */
+  #services(name: string, reason: readonly string[]): void {
+    const { files, commands } = servicesOf(this.finder.tree, name);
+    for (const path of files) {
+      const entry = this.finder.resolve(path);
+      if (entry?.kind !== "file") continue;
+      if ((entry.mode & 0o111) !== 0) this.add(entry.path, reason, path);
+      // s6-rc's up and down are command lines of execline without rights to run.
+      else if (/\/(up|down|run|finish)$/.test(path))
+        this.#sourced(entry.path, "sh", { where: path, reason, depth: 0, from: [], isGuess: false });
     }
+    for (const { text, where } of commands) this.script(text, where, reason, 0);
   }
 
-  #whole(path: string): string {
-    const bytes =
-      (this.#resolve(path)?.size ?? 0) > MAX_SCRIPT_BYTES
-        ? undefined
-        : this.#tree.read(path, MAX_SCRIPT_BYTES);
-    return bytes === undefined ? "" : Buffer.from(bytes).toString("utf8");
+  #open(where: string, reason: string): void {
+    this.#unresolved.set(`${where}\n${reason}`, { where, reason });
   }
 
-  /** The beginning of a file. */
-  #text(path: string): string | undefined {
-    const bytes = this.#tree.read(path);
+  #whole(path: string): string | undefined {
+    if ((this.finder.resolve(path)?.size ?? 0) > MAX_SCRIPT_BYTES) return undefined;
+    const bytes = this.finder.tree.read(path, MAX_SCRIPT_BYTES);
+    return bytes && Buffer.from(bytes).toString("utf8");
+  }
+
+  /** The beginning of a file; undefined for one that cannot be read. */
+  #head(path: string): string | undefined {
+    if ((this.finder.resolve(path)?.size ?? 0) > MAX_PROGRAM_BYTES) return undefined;
+    const bytes = this.finder.tree.read(path);
     return bytes && Buffer.from(bytes.subarray(0, SHEBANG_BYTES)).toString("latin1");
   }
+}
+
+/** Folders that relative names and names in PATH may come to start from: cd's arguments, and PATH's new values. */
+function foldersOf(commands: readonly ShellCommand[], words: readonly ShellWord[]): string[] {
+  const moved = commands
+    .filter(({ words: [name] }) => name !== undefined && /^(cd|pushd)$/.test(name.text))
+    .flatMap(({ words: [, ...rest] }) => rest.flatMap(({ values }) => values));
+  const searched = words.flatMap(({ text, values }) =>
+    /\$\{?PATH\b/.test(text) ? values.flatMap((value) => value.split(":")) : [],
+  );
+  return [...new Set([...moved, ...searched])].filter(
+    (folder) => folder.startsWith("/") && !folder.includes(UNKNOWN) && !folder.includes(OWN),
+  );
 }
