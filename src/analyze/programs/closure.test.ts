@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { memoryTree } from "../../../test/support/memory-tree.ts";
 import { plainConfig } from "../../image/index.ts";
-import { commandPrograms, findPrograms, startedBy } from "./closure.ts";
+import { commandPrograms, findPrograms, startedBy } from "./find.ts";
 import { readShell } from "./words.ts";
 
 const ELF = "\u007fELF";

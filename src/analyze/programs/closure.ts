@@ -1,6 +1,7 @@
 import { posix } from "node:path";
 import type { FileTree, ImageConfig } from "../../image/index.ts";
 import type { ExecClosure, ReachedProgram } from "../closure-model.ts";
+import { BUILTINS, INTERPRETERS, SHELLS, WRAPPERS } from "./commands.ts";
 import { ProgramFinder } from "./finder.ts";
 import { startedLiterals } from "./literals.ts";
 import { expand, servicesOf } from "./services.ts";
@@ -23,99 +24,9 @@ const MAX_PROGRAMS = 5000;
 /** Texts for a shell that are read in all: scripts can be many, and full of texts themselves. */
 const MAX_TEXTS = 20_000;
 
-const SHELLS = /^(sh|bash|rbash|dash|ash|ksh\d*|mksh|zsh|busybox|execlineb)$/;
-/** Programs that run a text in a language of their own, given as a file. */
-const INTERPRETERS =
-  /^(python|pypy|perl|ruby|node|nodejs|php|lua|tclsh|wish|java|deno|bun|guile|Rscript)[\d.]*$/;
-
-/** What a shell does itself, of what has a program of the same name. */
-const BUILTINS = new Set(
-  "[ [[ : test echo printf kill pwd true false read cd pushd popd exec eval set unset export local shift trap return exit source . wait umask ulimit type command builtin alias unalias times getopts hash let declare typeset readonly break continue jobs fg bg disown shopt enable mapfile readarray compgen complete caller dirs history logout suspend".split(
-    " ",
-  ),
-);
-
-/** Commands that run the command in their arguments, and how many of their own words come first, options aside. */
-const WRAPPERS = new Map<string, number>([
-  ...[
-    "exec",
-    "command",
-    "builtin",
-    "nohup",
-    "nice",
-    "ionice",
-    "env",
-    "setsid",
-    "setpriv",
-    "stdbuf",
-    "time",
-    "tini",
-  ].map((name): [string, number] => [name, 0]),
-  ...["dumb-init", "catatonit", "xargs", "sudo", "doas", "unshare", "eval", "capsh", "catchsegv"].map(
-    (name): [string, number] => [name, 0],
-  ),
-  ...[
-    "gosu",
-    "su-exec",
-    "setuidgid",
-    "s6-setuidgid",
-    "chpst",
-    "timeout",
-    "flock",
-    "chroot",
-    "runuser",
-    "taskset",
-  ].map((name): [string, number] => [name, 1]),
-]);
-
 /** Folders whose every file is not meant by naming the folder. */
 const COMMON_FOLDERS =
   /^(\/|\/(usr|bin|sbin|lib\w*|etc|var|tmp|proc|sys|dev|run|home|root|opt|srv|mnt|usr\/(bin|sbin|lib\w*|share|local)|usr\/local\/(bin|sbin|lib|share)|var\/(lib|log|run|cache|www)|etc\/\w+))$/;
-
-export interface StartQuery {
-  config: ImageConfig;
-  /** Instead of the image's command. */
-  command?: readonly string[];
-}
-
-/**
- * The programs that can come to run from an image's entrypoint, command and health check, without running anything:
- * through PATH, links and #! lines, and through every word of the shell scripts on the way that names an executable
- * file, with the values that variables can have. That takes more than will run, on purpose: a word may come to be run
- * by whatever reads it. Programs that are named at run time alone are listed as unresolved.
- */
-export function findPrograms(tree: FileTree, { config, command }: StartQuery): ExecClosure {
-  const closure = new Closure(tree, config);
-  const words = [...config.entrypoint, ...(command ?? config.command)];
-  closure.start(words, config.entrypoint.length > 0 ? "ENTRYPOINT" : "CMD");
-  const [kind, ...check] = config.healthcheck ?? [];
-  if (kind === "CMD") closure.start(check, "HEALTHCHECK");
-  else if (kind === "CMD-SHELL") closure.start(["/bin/sh", "-c", check.join(" ")], "HEALTHCHECK");
-  return closure.result();
-}
-
-/** The programs that a text for the shell starts, of which `where` tells the place. */
-export function commandPrograms(
-  tree: FileTree,
-  text: string,
-  { config, where }: { config: ImageConfig; where: string },
-): ExecClosure {
-  const closure = new Closure(tree, config);
-  closure.script(text, where, [where], 0);
-  return closure.result();
-}
-
-/** A program by its path, or by its name looked up in PATH, with what it leads to. No programs: there is none. */
-export function startedBy(
-  tree: FileTree,
-  name: string,
-  { config, reason }: { config: ImageConfig; reason: readonly string[] },
-): ExecClosure {
-  const closure = new Closure(tree, config);
-  const found = closure.finder.find(name);
-  if (found !== undefined) closure.add(found, reason, name);
-  return closure.result();
-}
 
 /** Where a word stands, for reasons. */
 interface Place {
@@ -133,7 +44,8 @@ const SETTINGS = /\.(ini|conf|cfg|cnf|json|ya?ml|toml|xml|properties|txt|pem|crt
 /** In a text: what a part of it is, is known at run time alone. */
 const UNKNOWN_NAME = "$UNKNOWN";
 
-class Closure {
+/** Collects programs and what they lead to, each once. */
+export class Closure {
   readonly finder: ProgramFinder;
   #environment: ReadonlyMap<string, string>;
   #programs = new Map<string, ReachedProgram>();

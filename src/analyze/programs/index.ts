@@ -1,1 +1,1 @@
-export { commandPrograms, findPrograms, startedBy } from "./closure.ts";
+export { commandPrograms, findPrograms, startedBy } from "./find.ts";
