@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { memoryTree } from "../../../test/support/memory-tree.ts";
 import { plainConfig } from "../../image/index.ts";
-import { commandPrograms, findPrograms, startedBy } from "./find.ts";
+import { commandPrograms, findPrograms, startedBy } from "./index.ts";
 import { readShell } from "./words.ts";
 
 const ELF = "\u007fELF";
@@ -149,4 +149,127 @@ it("a script that cannot be read gives its words", () => {
 
 it("deep nesting ends", () => {
   expect(() => readShell("$(".repeat(20_000))).not.toThrow();
+});
+
+describe("scripts of the usual kinds", () => {
+  const tools = { "/bin/sh": ELF, "/bin/bash": ELF, "/usr/bin/env": ELF, "/usr/bin/gosu": ELF };
+  const start = (script: string, files: Parameters<typeof memoryTree>[0], env: string[] = []) =>
+    findPrograms(memoryTree({ ...tools, ...files, "/start": { content: script, mode: 0o755 } }), {
+      config: { ...plainConfig, env: [...plainConfig.env, ...env], entrypoint: ["/start"] },
+    });
+  const found = (...args: Parameters<typeof start>) => start(...args).programs.map(({ path }) => path);
+  const reasons = (...args: Parameters<typeof start>) =>
+    start(...args)
+      .unresolved.map(({ where, reason }) => `${where}: ${reason}`)
+      .join("\n");
+
+  it("follows variables, their defaults and the image's environment", () => {
+    const files = {
+      "/opt/db/15/bin/server": ELF,
+      "/opt/db/16/bin/server": ELF,
+      "/opt/x/tool": { content: ELF, mode: 0o755 },
+    };
+    const script = `#!/bin/sh
+home=/opt/db
+exec gosu db "$home/$VERSION/bin/server" "\${TOOL:-/opt/x/tool}"`;
+    expect(found(script, files, ["VERSION=15"])).toEqual(
+      expect.arrayContaining(["/usr/bin/gosu", "/opt/db/15/bin/server", "/opt/x/tool"]),
+    );
+    expect(found(script, files, ["VERSION=15"])).not.toContain("/opt/db/16/bin/server");
+    // A version that is not known is any.
+    expect(found(script, files)).toEqual(
+      expect.arrayContaining(["/opt/db/15/bin/server", "/opt/db/16/bin/server"]),
+    );
+  });
+
+  it("reports what is run through exec, eval, a wrapper or a shell, and is made at run time", () => {
+    const script = `#!/bin/sh
+CMD=$(cat /cmd)
+exec $CMD
+eval "$CMD x"
+gosu "$USER" $CMD
+sh -c "$CMD"
+. "$CMD"
+exec gosu user "$@"`;
+    const text = reasons(script, {});
+    for (const line of [3, 4, 5, 6, 7]) expect(text).toContain(`/start line ${line}`);
+    expect(text).not.toContain("/start line 8");
+  });
+
+  it("reads files that are sourced or given to an interpreter, whatever they are called", () => {
+    const files = {
+      "/etc/default/server": "exec /opt/a",
+      "/scripts/run": "/opt/b",
+      "/app/main.py": "import subprocess\nsubprocess.run([\n  'convert',\n])\n",
+      "/usr/bin/python3": ELF,
+      "/usr/bin/convert": ELF,
+      "/opt/a": { content: ELF, mode: 0o755 },
+      "/opt/b": { content: ELF, mode: 0o755 },
+    };
+    const script = "#!/bin/sh\n. /etc/default/server\ncd /scripts\nbash ./run\npython3 /app/main.py";
+    expect(found(script, files)).toEqual(
+      expect.arrayContaining(["/opt/a", "/opt/b", "/usr/bin/python3", "/usr/bin/convert"]),
+    );
+    expect(reasons(script, files)).toContain("/app/main.py: what this script starts is not known");
+  });
+
+  it("reads here documents for shells, functions and loops over folders", () => {
+    const files = {
+      "/usr/bin/inside": ELF,
+      "/usr/bin/other": ELF,
+      "/hooks/one.sh": { content: "#!/bin/sh\nother", mode: 0o755 },
+    };
+    const script = `#!/bin/bash
+run() { for f in "$1"/*; do "$f"; done; }
+go() { sh <<EOF
+inside
+EOF
+}
+go; run /hooks`;
+    expect(found(script, files)).toEqual(
+      expect.arrayContaining(["/usr/bin/inside", "/hooks/one.sh", "/usr/bin/other"]),
+    );
+    expect(reasons(script, files)).not.toContain("go ");
+  });
+
+  it("follows supervisord, s6 and cron", () => {
+    const files = {
+      "/usr/bin/supervisord": "#!/usr/bin/python3\n",
+      "/usr/bin/python3": ELF,
+      "/usr/bin/web": ELF,
+      "/usr/bin/job": ELF,
+      "/usr/sbin/cron": ELF,
+      "/etc/supervisor/conf.d/web.conf":
+        "[program:web]\ncommand=web -x ; comment\n[program:cron]\ncommand = /usr/sbin/cron -f",
+      "/etc/crontab": "PATH=/usr/bin\n*/5 * * * * root job --all\n",
+    };
+    expect(found("#!/bin/sh\nexec supervisord -n", files)).toEqual(
+      expect.arrayContaining(["/usr/bin/web", "/usr/sbin/cron", "/usr/bin/job"]),
+    );
+  });
+
+  it("says of a program that is called by a path and is not there", () => {
+    expect(reasons("#!/bin/sh\n/opt/none --x", {})).toContain("/opt/none is not in the target");
+  });
+});
+
+property.prop([fc.array(fragment, { maxLength: 40 }), fc.string()])(
+  "any script and any environment lead to an end",
+  (parts, value) => {
+    const tree = memoryTree({
+      "/bin/sh": ELF,
+      "/start": { content: `#!/bin/sh\n${parts.join("")}`, mode: 0o755 },
+    });
+    const { programs } = findPrograms(tree, {
+      config: { ...plainConfig, env: [`x=${value}`, ...plainConfig.env], entrypoint: ["/start"] },
+    });
+    expect(programs.map(({ path }) => path)).toContain("/start");
+  },
+);
+
+it("variables that grow from their own values end", () => {
+  const started = performance.now();
+  readShell("x=$x$x$y\ny=$x$y\n".repeat(5000));
+  readShell("`a`".repeat(60_000));
+  expect(performance.now() - started).toBeLessThan(20_000);
 });

@@ -1,10 +1,10 @@
 import { posix } from "node:path";
 import type { FileTree, ImageConfig } from "../../image/index.ts";
 import type { ExecClosure, ReachedProgram } from "../closure-model.ts";
-import { BUILTINS, INTERPRETERS, SHELLS, WRAPPERS } from "./commands.ts";
 import { ProgramFinder } from "./finder.ts";
 import { startedLiterals } from "./literals.ts";
 import { expand, servicesOf } from "./services.ts";
+import { BUILTINS, COMMON_FOLDERS, INTERPRETERS, SETTINGS, SHELLS, WRAPPERS } from "./commands.ts";
 import { OWN, UNKNOWN } from "./values.ts";
 import { type ShellCommand, type ShellWord, readShell } from "./words.ts";
 
@@ -24,10 +24,6 @@ const MAX_PROGRAMS = 5000;
 /** Texts for a shell that are read in all: scripts can be many, and full of texts themselves. */
 const MAX_TEXTS = 20_000;
 
-/** Folders whose every file is not meant by naming the folder. */
-const COMMON_FOLDERS =
-  /^(\/|\/(usr|bin|sbin|lib\w*|etc|var|tmp|proc|sys|dev|run|home|root|opt|srv|mnt|usr\/(bin|sbin|lib\w*|share|local)|usr\/local\/(bin|sbin|lib|share)|var\/(lib|log|run|cache|www)|etc\/\w+))$/;
-
 /** Where a word stands, for reasons. */
 interface Place {
   where: string;
@@ -39,12 +35,10 @@ interface Place {
   isGuess: boolean;
 }
 
-/** Arguments of interpreters that are no scripts. */
-const SETTINGS = /\.(ini|conf|cfg|cnf|json|ya?ml|toml|xml|properties|txt|pem|crt|key)$/;
 /** In a text: what a part of it is, is known at run time alone. */
 const UNKNOWN_NAME = "$UNKNOWN";
 
-/** Collects programs and what they lead to, each once. */
+/** Collects the programs that command lines, texts and files lead to. */
 export class Closure {
   readonly finder: ProgramFinder;
   #environment: ReadonlyMap<string, string>;
@@ -113,17 +107,16 @@ export class Closure {
       return;
     }
     const interpreter = this.#interpreter(line?.[1] ?? "/bin/sh", line?.[2]?.trim() ?? "", inside);
-    this.#contents(path, interpreter ?? line?.[1], inside);
+    this.#contents(path, interpreter, inside);
   }
 
   /** The name of what reads a script; it runs too, and so does what env looks up. */
-  #interpreter(path: string, rest: string, reason: readonly string[]): string | undefined {
+  #interpreter(path: string, rest: string, reason: readonly string[]): string {
     const found = this.finder.find(path);
     if (found === undefined) {
+      // What it starts is still worth knowing: a volume or a later layer may bring it.
       this.#open(reason.at(-1)!, `its interpreter ${path} is not in the target`);
-      return undefined;
-    }
-    this.add(found, reason, path);
+    } else this.add(found, reason, path);
     const words = rest.split(/[\s"']+/).filter((word) => word !== "");
     // Interpreters that start others are env, and in the way of s6 execlineb and with-contenv.
     let name = posix.basename(path);
@@ -138,20 +131,17 @@ export class Closure {
   }
 
   /** What a script starts, by the language it is in. */
-  #contents(path: string, interpreter: string | undefined, reason: readonly string[]): void {
+  #contents(path: string, interpreter: string, reason: readonly string[]): void {
     const text = this.#whole(path);
     if (text === undefined) {
       this.#open(path, `what this script starts is not known: it is longer than ${MAX_SCRIPT_BYTES} bytes`);
       return;
     }
-    if (interpreter !== undefined && (SHELLS.test(interpreter) || interpreter === "with-contenv")) {
+    if (SHELLS.test(interpreter) || interpreter === "with-contenv") {
       this.script(text, path, reason, 0, { self: path });
       return;
     }
-    this.#open(
-      path,
-      `what this script starts is not known: it is written for ${interpreter ?? "another program"}`,
-    );
+    this.#open(path, `what this script starts is not known: it is written for ${interpreter}`);
     for (const { text: literal, line } of startedLiterals(text))
       this.#value(literal, {
         where: `${path} line ${line}`,

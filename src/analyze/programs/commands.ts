@@ -1,4 +1,4 @@
-/** Programs that read a text for the shell. */
+/** Programs and builtins that read a script. */
 export const SHELLS = /^(sh|bash|rbash|dash|ash|ksh\d*|mksh|zsh|busybox|execlineb)$/;
 /** Programs that run a text in a language of their own, given as a file. */
 export const INTERPRETERS =
@@ -43,3 +43,10 @@ export const WRAPPERS = new Map<string, number>([
     "taskset",
   ].map((name): [string, number] => [name, 1]),
 ]);
+
+/** Folders whose every file is not meant by naming the folder. */
+export const COMMON_FOLDERS =
+  /^(\/|\/(usr|bin|sbin|lib\w*|etc|var|tmp|proc|sys|dev|run|home|root|opt|srv|mnt|usr\/(bin|sbin|lib\w*|share|local)|usr\/local\/(bin|sbin|lib|share)|var\/(lib|log|run|cache|www)|etc\/\w+))$/;
+
+/** Arguments of interpreters that are no scripts. */
+export const SETTINGS = /\.(ini|conf|cfg|cnf|json|ya?ml|toml|xml|properties|txt|pem|crt|key)$/;

@@ -30,6 +30,11 @@ export interface ShellScript {
 
 /** A longer script is data. */
 const MAX_SCRIPT = 1 << 20;
+/** What is longer is taken word by word: hostile text of a megabyte keeps the parser busy for ten seconds. */
+const MAX_PARSED = 1 << 18;
+
+/** Brackets in brackets: the parser looks for the end of each anew, so that time is length times depth. */
+const MAX_NESTING = 32;
 
 /** Commands that give a variable a value from outside. */
 const READERS = new Set(["read", "mapfile", "readarray", "getopts", "printf", "select"]);
@@ -53,6 +58,16 @@ export function readShell(
   // The marks of values are no letters of a script.
   const script = text.replaceAll(UNKNOWN, " ").replaceAll(OWN, " ");
   const lineAt = lineFinder(script);
+  const isLong = script.length > MAX_PARSED;
+  if (isLong || nesting(script) > MAX_NESTING) {
+    const why = isLong ? `longer than ${MAX_PARSED} characters` : `nested deeper than ${MAX_NESTING}`;
+    return {
+      commands: [],
+      words: pieces(script),
+      defined: new Set(),
+      errors: [{ text: why, line: 1 }],
+    };
+  }
   try {
     const parsed = parse(script);
     const errors = (parsed.errors ?? []).map(({ message, pos }) => ({ text: message, line: lineAt(pos) }));
@@ -133,6 +148,16 @@ function fromOutside({ name, args }: Command) {
       ? [{ name: one.value, words: [], append: false }]
       : [],
   );
+}
+
+/** How deep brackets nest, whatever they mean; at least as deep as substitutions do. */
+function nesting(script: string): number {
+  let depth = 0;
+  let deepest = 0;
+  for (const [sign] of script.matchAll(/[(){}]/g))
+    if (sign === "(" || sign === "{") deepest = Math.max(deepest, (depth += 1));
+    else depth = Math.max(0, depth - 1);
+  return deepest;
 }
 
 /** Without a grammar: everything between blanks and the shell's own signs. */
