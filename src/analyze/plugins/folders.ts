@@ -1,222 +1,121 @@
 import { basename, posix } from "node:path";
+import { CinchError } from "../../base/index.ts";
 import type { FileTree } from "../../image/index.ts";
 import type { ExtraModule } from "../closure-model.ts";
+import { RULES, type Rule } from "./rules.ts";
+import { wantedLibraries } from "./wanted.ts";
 
 export interface PluginQuery {
   /** The real path of the program. */
   path: string;
   /** Libraries that it is loaded with, by the names they are wanted by. */
   needed: readonly string[];
+  /** The words it is started with, where they are known: a script's folder is one that modules are looked for in. */
+  argv?: readonly string[];
+  /** The working folder. */
+  cwd?: string;
+  /** "NAME=value". */
+  env?: readonly string[];
 }
-
-interface Rule {
-  /** The program's file name, or a library that it is loaded with. */
-  program?: RegExp;
-  library?: RegExp;
-  /** Folders of modules; a * is any part of one name, ** all folders below, @ the folder above the program's own. */
-  folders: readonly string[];
-  /** File names of modules. */
-  files: RegExp;
-  what: string;
-}
-
-const SHARED = /\.so(\.\d+)*$/;
-
-/** Where well-known programs load modules from. All modules there count: which are configured may change without the image. */
-const RULES: readonly Rule[] = [
-  {
-    program: /^(nginx|openresty|angie|freenginx)/,
-    folders: [
-      "/usr/lib/nginx/modules",
-      "/usr/share/nginx/modules",
-      "/usr/lib64/nginx/modules",
-      "/etc/nginx/modules",
-      "/usr/local/nginx/modules",
-    ],
-    files: SHARED,
-    what: "nginx modules",
-  },
-  {
-    program: /^(apache2|httpd)/,
-    folders: [
-      "/usr/lib/apache2/modules",
-      "/usr/lib64/httpd/modules",
-      "/usr/local/apache2/modules",
-      "/usr/lib/apache2",
-    ],
-    files: SHARED,
-    what: "Apache modules",
-  },
-  {
-    program: /^lighttpd/,
-    folders: ["/usr/lib/lighttpd", "/usr/lib64/lighttpd", "/usr/lib/*/lighttpd"],
-    files: SHARED,
-    what: "lighttpd modules",
-  },
-  {
-    program: /^php/,
-    folders: [
-      "@/lib/php/**",
-      "/usr/lib/php/*",
-      "/usr/local/lib/php/extensions/*",
-      "/usr/lib/php*/modules",
-      "/usr/lib64/php/modules",
-    ],
-    files: SHARED,
-    what: "PHP extensions",
-  },
-  {
-    library: /^libphp/,
-    folders: ["/usr/lib/php/*", "/usr/local/lib/php/extensions/*"],
-    files: SHARED,
-    what: "PHP extensions",
-  },
-  {
-    program: /^python/,
-    folders: [
-      "@/lib/python3*/**",
-      "/usr/lib/python3*/lib-dynload",
-      "/usr/lib/python3/dist-packages/**",
-      "/usr/local/lib/python3*/**",
-      "/opt/*/lib/python3*/**",
-      "/venv/**",
-      "/app/**/site-packages/**",
-    ],
-    files: SHARED,
-    what: "Python's native extensions",
-  },
-  {
-    program: /^node/,
-    folders: [
-      "@/lib/node_modules/**",
-      "/usr/lib/node_modules/**",
-      "/usr/local/lib/node_modules/**",
-      "/app/node_modules/**",
-      "/usr/src/app/node_modules/**",
-      "/home/*/node_modules/**",
-      "/opt/**/node_modules/**",
-      "/usr/share/nodejs/**",
-    ],
-    files: /\.node$/,
-    what: "Node's native extensions",
-  },
-  {
-    program: /^perl/,
-    folders: [
-      "@/lib/perl5/**",
-      "/usr/lib/*/perl/**",
-      "/usr/lib/*/perl-base/**",
-      "/usr/lib/*/perl5/**",
-      "/usr/local/lib/*/perl/**",
-      "/usr/local/lib/perl5/**",
-    ],
-    files: SHARED,
-    what: "Perl's native extensions",
-  },
-  {
-    program: /^(ruby|irb|rake|puma)/,
-    folders: [
-      "@/lib/ruby/**",
-      "/usr/lib/*/ruby/**",
-      "/usr/lib/ruby/**",
-      "/usr/local/lib/ruby/**",
-      "/var/lib/gems/**",
-      "/usr/local/bundle/**",
-    ],
-    files: SHARED,
-    what: "Ruby's native extensions",
-  },
-  {
-    program: /^java$/,
-    folders: ["@/lib/**", "/usr/lib/jvm/*/lib/**", "/opt/*/lib/**"],
-    files: SHARED,
-    what: "the Java runtime's libraries",
-  },
-  {
-    program: /^(postgres|postmaster)$/,
-    folders: ["@/lib", "/usr/lib/postgresql/*/lib", "/usr/local/lib/postgresql"],
-    files: SHARED,
-    what: "PostgreSQL's extensions",
-  },
-  {
-    program: /^(mariadbd|mysqld)/,
-    folders: [
-      "/usr/lib/mysql/plugin",
-      "/usr/lib/*/mariadb*/plugin",
-      "/usr/lib64/mysql/plugin",
-      "/usr/lib/mysql/*/plugin",
-    ],
-    files: SHARED,
-    what: "MariaDB's plugins",
-  },
-  {
-    program: /^redis-server/,
-    folders: ["/usr/lib/redis/modules", "/usr/local/lib/redis/modules"],
-    files: SHARED,
-    what: "Redis modules",
-  },
-  {
-    library: /^libpam\.so/,
-    folders: ["/lib/*/security", "/usr/lib/*/security", "/lib/security", "/usr/lib64/security"],
-    files: SHARED,
-    what: "PAM modules",
-  },
-  {
-    library: /^libsasl2\.so/,
-    folders: ["/usr/lib/*/sasl2", "/usr/lib/sasl2", "/usr/lib64/sasl2"],
-    files: SHARED,
-    what: "SASL mechanisms",
-  },
-  {
-    library: /^libcrypto\.so/,
-    folders: [
-      "/usr/lib/*/ossl-modules",
-      "/usr/lib/ossl-modules",
-      "/usr/lib64/ossl-modules",
-      "/usr/lib/*/engines-*",
-    ],
-    files: SHARED,
-    what: "OpenSSL's providers and engines",
-  },
-  {
-    library: /^libkrb5\.so/,
-    folders: ["/usr/lib/*/krb5/plugins/**"],
-    files: SHARED,
-    what: "Kerberos plugins",
-  },
-];
 
 /** Files that one rule finds at most: a farm of modules beyond that is named by --plugin. */
 const MAX_FILES = 5000;
 /** Folders that a rule with ** goes down. */
 const MAX_DEPTH = 12;
+/** Modules whose libraries load modules themselves, and so on. */
+const MAX_ROUNDS = 4;
+/** Larger settings were not written by people. */
+const MAX_SETTINGS_BYTES = 1 << 20;
+/** Working folders that hold a whole system. */
+const COMMON_FOLDERS = /^\/(|usr|bin|sbin|lib\w*|etc|var|tmp|root|home|opt|srv|usr\/(local|bin|lib|share))$/;
 
-/** The modules that a program loads by its configuration or by what scripts import, as far as its kind is known. */
+/**
+ * The modules that a program loads by its configuration or by what scripts import, as far as its kind is known. All
+ * that stand in the folders count, with those that the libraries of modules load in turn (Apache's PHP its extensions).
+ */
 export function findModules(
   tree: FileTree,
-  { path, needed }: PluginQuery,
+  query: PluginQuery,
 ): { modules: ExtraModule[]; unresolved: { where: string; reason: string }[] } {
-  const name = basename(path);
-  // A program in / or /bin stands above nothing of its own.
-  const above = posix.dirname(posix.dirname(path)).replace(/^\/$/, "/usr");
+  const name = basename(query.path);
   const modules = new Map<string, ExtraModule>();
   const unresolved: { where: string; reason: string }[] = [];
-  for (const { program, library, folders, files, what } of RULES) {
-    const applies =
-      program?.test(name) === true || (library !== undefined && needed.some((one) => library.test(one)));
-    if (!applies) continue;
-    const found = folders
-      .flatMap((folder) => filesBelow(tree, folder.replace(/^@/, above)))
-      .filter((file) => files.test(file));
-    if (found.length > MAX_FILES)
-      unresolved.push({
-        where: path,
-        reason: `${what}: more than ${MAX_FILES} files; name those in use by --plugin`,
-      });
-    for (const file of found.slice(0, MAX_FILES))
-      if (!modules.has(file)) modules.set(file, { path: file, via: "dlopen", reason: `${what} of ${name}` });
+  const libraries = new Set(query.needed);
+  const applied = new Set<Rule>();
+  for (let round = 0; round < MAX_ROUNDS; round += 1) {
+    const fresh: string[] = [];
+    for (const rule of RULES) {
+      const byLibrary = rule.library && [...libraries].some((one) => rule.library!.test(one));
+      if (applied.has(rule) || (rule.program?.test(name) !== true && byLibrary !== true)) continue;
+      applied.add(rule);
+      const found = filesOf(tree, rule, query);
+      if (found.length > MAX_FILES)
+        unresolved.push({
+          where: query.path,
+          reason: `${rule.what}: more than ${MAX_FILES} files; name those in use by --plugin`,
+        });
+      for (const file of found.slice(0, MAX_FILES)) {
+        if (modules.has(file)) continue;
+        modules.set(file, { path: file, via: "dlopen", reason: `${rule.what} of ${name}` });
+        fresh.push(file);
+      }
+    }
+    if (fresh.length === 0) break;
+    for (const library of wantedLibraries(tree, fresh)) libraries.add(library);
   }
   return { modules: [...modules.values()], unresolved };
+}
+
+/** The real paths of the modules that a rule stands for, each once. */
+function filesOf(tree: FileTree, rule: Rule, { path, argv, cwd, env }: PluginQuery): string[] {
+  // A program in / or /bin stands above nothing of its own.
+  const above = posix.dirname(posix.dirname(path)).replace(/^\/$/, "/usr");
+  const named = Object.entries(rule.variables ?? {}).flatMap(([variable, below]) =>
+    (env?.find((one) => one.startsWith(`${variable}=`))?.slice(variable.length + 1) ?? "")
+      .split(":")
+      .filter((folder) => folder.startsWith("/"))
+      .map((folder) => `${folder.replaceAll("*", "")}${below}`),
+  );
+  const scripts = (argv ?? [])
+    .slice(1)
+    .filter((word) => word.includes("/"))
+    .map((word) => posix.dirname(posix.resolve(cwd ?? "/", word)));
+  const near = [...(cwd?.startsWith("/") ? [posix.normalize(cwd)] : []), ...scripts]
+    .filter((folder) => !COMMON_FOLDERS.test(folder.replace(/\/$/, "") || "/") && !folder.includes("*"))
+    .flatMap((folder) => (rule.near ?? []).map((below) => posix.join(folder, below)));
+  const folders = [...rule.folders.map((folder) => folder.replace(/^@/, above)), ...named, ...near];
+  const found = [...new Set(folders)]
+    .flatMap((folder) => filesBelow(tree, folder))
+    .filter((file) => rule.files.test(file));
+  const real = [...found, ...namedIn(tree, rule)]
+    .map((file) => fileAt(tree, file))
+    .filter((file) => file !== undefined);
+  return [...new Set(real)];
+}
+
+function fileAt(tree: FileTree, path: string): string | undefined {
+  try {
+    const entry = tree.resolve(path);
+    return entry?.kind === "file" ? entry.path : undefined;
+  } catch (error) {
+    // Links in a circle lead nowhere for the program either.
+    if (error instanceof CinchError && error.code === "tree-loop") return undefined;
+    throw error;
+  }
+}
+
+/** Modules that settings name by their whole path. */
+function namedIn(tree: FileTree, { settings }: Rule): string[] {
+  return (settings ?? [])
+    .flatMap((pattern) => (pattern.includes("*") ? filesBelow(tree, pattern) : [pattern]))
+    .flatMap((file) => {
+      const entry = fileAt(tree, file);
+      if (entry === undefined || (tree.lookup(entry)?.size ?? 0) > MAX_SETTINGS_BYTES) return [];
+      const text = Buffer.from(tree.read(entry, MAX_SETTINGS_BYTES) ?? []).toString("utf8");
+      return [...text.matchAll(/(?<![^\s"'=])\/[^\s"';,=]{1,4000}\.so(?:\.\d+)*(?![^\s"';,])/g)].map(
+        ([one]) => one,
+      );
+    });
 }
 
 function filesBelow(tree: FileTree, pattern: string): string[] {

@@ -2,7 +2,8 @@ import { posix } from "node:path";
 import type { FileTree } from "../../image/index.ts";
 import type { ExtraModule } from "../closure-model.ts";
 
-const FOLDERS = [
+/** Where libraries of the system are. */
+export const libraryFolders = [
   "/lib/x86_64-linux-gnu",
   "/usr/lib/x86_64-linux-gnu",
   "/lib/aarch64-linux-gnu",
@@ -38,9 +39,9 @@ export function nssModules(tree: FileTree): ExtraModule[] {
     }
   }
   return [...services].flatMap(([service, databases]) => {
-    const path = FOLDERS.map((folder) => posix.join(folder, `libnss_${service}.so.2`)).find(
-      (one) => tree.resolve(one)?.kind === "file",
-    );
+    const path = libraryFolders
+      .map((folder) => posix.join(folder, `libnss_${service}.so.2`))
+      .find((one) => tree.resolve(one)?.kind === "file");
     return path === undefined
       ? []
       : [{ path, via: "nss" as const, reason: `nsswitch.conf: ${databases.join(", ")}: ${service}` }];
@@ -49,14 +50,18 @@ export function nssModules(tree: FileTree): ExtraModule[] {
 
 /** The modules that convert between character sets. */
 export function gconvModules(tree: FileTree): ExtraModule[] {
-  return FOLDERS.map((folder) => posix.join(folder, "gconv")).flatMap((folder) =>
-    tree
-      .list(folder)
-      .filter((name) => name.endsWith(".so"))
-      .map((name) => ({
-        path: posix.join(folder, name),
-        via: "dlopen" as const,
-        reason: "conversion of character sets",
-      })),
-  );
+  const paths = libraryFolders
+    .map((folder) => posix.join(folder, "gconv"))
+    .flatMap((folder) =>
+      tree
+        .list(folder)
+        .filter((name) => name.endsWith(".so"))
+        // /lib is a link to /usr/lib nearly everywhere.
+        .flatMap((name) => tree.resolve(posix.join(folder, name))?.path ?? []),
+    );
+  return [...new Set(paths)].map((path) => ({
+    path,
+    via: "dlopen" as const,
+    reason: "conversion of character sets",
+  }));
 }
