@@ -47,6 +47,14 @@ describe("matchLibraryPattern", () => {
   });
 });
 
+it("a pattern is matched in little time, whatever it is", () => {
+  const name = `${"a".repeat(200)}.so`;
+  const tree = memoryTree({ [`/x/${name}`]: "", "/x/mod_12_b.so": "", "/x/mod_.so": "" });
+  expect(matchLibraryPattern(tree, `/x/${"%sa".repeat(60)}b`, [])).toEqual([]);
+  expect(matchLibraryPattern(tree, "/x/mod_%-2ld_%.*s.so", [])).toEqual(["/x/mod_12_b.so"]);
+  expect(matchLibraryPattern(tree, "/x/%s.so", [])).toHaveLength(3);
+});
+
 describe("findModules", () => {
   it("knows the folders of well-known programs, and those beside the program", () => {
     const tree = memoryTree({
@@ -66,5 +74,44 @@ describe("findModules", () => {
   it("goes by the libraries in use", () => {
     const tree = memoryTree({ [`/lib/x86_64-linux-gnu/security/pam_unix.so`]: "" });
     expect(findModules(tree, { path: "/usr/bin/login", needed: ["libpam.so.0"] }).modules).toHaveLength(1);
+  });
+  it("looks below the working folder, the script's folder and what the environment names", () => {
+    const tree = memoryTree({
+      "/app/node_modules/a/build/a.node": "",
+      "/srv/web/node_modules/b/b.node": "",
+      "/extra/c/c.node": "",
+      "/other/d.node": "",
+    });
+    const query = {
+      path: "/usr/bin/node",
+      needed: [],
+      argv: ["node", "/srv/web/main.js"],
+      cwd: "/app",
+      env: ["NODE_PATH=/extra"],
+    };
+    expect(
+      findModules(tree, query)
+        .modules.map(({ path }) => path)
+        .sort(),
+    ).toEqual(["/app/node_modules/a/build/a.node", "/extra/c/c.node", "/srv/web/node_modules/b/b.node"]);
+  });
+  it("takes what settings name elsewhere, and what a module's kind loads in turn", () => {
+    const tree = memoryTree({
+      "/usr/lib/apache2/modules/libphp8.2.so": "",
+      "/usr/lib/php/20220829/mysqli.so": "",
+      "/opt/own/mod_own.so": "",
+      "/etc/apache2/mods-enabled/own.load": 'LoadModule own_module "/opt/own/mod_own.so"\n',
+    });
+    const found = findModules(tree, { path: "/usr/sbin/apache2", needed: [] }).modules;
+    expect(found.map(({ path }) => path).sort()).toEqual([
+      "/opt/own/mod_own.so",
+      "/usr/lib/apache2/modules/libphp8.2.so",
+      "/usr/lib/php/20220829/mysqli.so",
+    ]);
+  });
+  property.prop([fc.string(), fc.array(fc.string())])("reads any settings and words", (text, words) => {
+    const tree = memoryTree({ "/etc/nginx/nginx.conf": text, "/usr/lib/nginx/modules/a.so": text });
+    const query = { path: "/usr/sbin/nginx", needed: words, argv: words, cwd: text, env: words };
+    expect(findModules(tree, query).modules.length).toBeGreaterThan(0);
   });
 });
