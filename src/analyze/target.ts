@@ -154,6 +154,9 @@ class TargetAnalysis {
       const found = findModules(this.#source.tree, {
         path: file.path,
         needed: files.map((one) => one.file.elf.dynamic?.soname ?? basename(one.file.path)),
+        ...(program.argv && { argv: program.argv }),
+        cwd: this.#source.config.workingDir,
+        env: this.#source.config.env,
       });
       for (const { where, reason } of found.unresolved)
         this.#unresolved.push({ module: where, function: "", address: "", reason });
