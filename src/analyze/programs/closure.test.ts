@@ -248,6 +248,17 @@ go; run /hooks`;
     );
   });
 
+  it("takes no prefix of an argument for a program, nor what the kernel shows under /proc", () => {
+    const files = {
+      "/opt/x/server-a": { content: ELF, mode: 0o755 },
+      "/proc/1/exe": { link: "/usr/bin/other" },
+    };
+    expect(
+      found('#!/bin/sh\necho "/opt/x/server-$1" /proc/1/exe', { ...files, "/usr/bin/other": ELF }),
+    ).toEqual(["/start", "/bin/sh"]);
+    expect(found('#!/bin/sh\n"/opt/x/server-$KIND"', files)).toContain("/opt/x/server-a");
+  });
+
   it("says of a program that is called by a path and is not there", () => {
     expect(reasons("#!/bin/sh\n/opt/none --x", {})).toContain("/opt/none is not in the target");
   });

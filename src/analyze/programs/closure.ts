@@ -56,6 +56,11 @@ export class Closure {
   }
 
   result(): ExecClosure {
+    if (this.finder.isCut)
+      this.#open(
+        this.finder.tree.name,
+        "it has so many files that programs of which a part of the path is known were not all looked up",
+      );
     return { programs: [...this.#programs.values()], unresolved: [...this.#unresolved.values()] };
   }
 
@@ -302,7 +307,10 @@ export class Closure {
     if (value === "") return false;
     if (value.includes(UNKNOWN) || value.includes(OWN)) {
       if (/[\s;|&]/.test(value)) return this.#text(value, place, true);
-      return this.#pattern(value, place);
+      // Of an argument the whole last name has to be known: most are data, and any prefix fits some program.
+      const name = posix.basename(value);
+      const isWhole = value.includes("/") && !name.includes(UNKNOWN) && !name.includes(OWN);
+      return isWhole && this.#pattern(value, place);
     }
     const found = this.finder.find(value, place.from);
     if (found !== undefined) {
@@ -342,10 +350,7 @@ export class Closure {
   /** A value with unknown parts that still says which programs it may be. True: it said so. */
   #pattern(value: string, place: Place): boolean {
     const found = this.finder.matching(value);
-    for (const path of found ?? []) {
-      const real = this.finder.find(path);
-      if (real !== undefined) this.add(real, [...place.reason.slice(0, -1), place.where], path);
-    }
+    for (const path of found ?? []) this.add(path, [...place.reason.slice(0, -1), place.where], path);
     return found !== undefined && found.length > 0;
   }
 

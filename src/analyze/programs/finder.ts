@@ -1,17 +1,18 @@
 import { posix } from "node:path";
 import { CinchError } from "../../base/index.ts";
 import type { FileTree, TreeEntry } from "../../image/index.ts";
+import { COMMON_FOLDERS } from "./commands.ts";
 import { globPattern } from "./services.ts";
 import { OWN, UNKNOWN } from "./values.ts";
 
 /** A path in a kernel's sense (PATH_MAX). */
 const MAX_PATH = 4096;
 /** Files below which a program is looked for whose folder is not known. */
-const MAX_INDEXED = 500_000;
+const MAX_INDEXED = 150_000;
 /** Folders inside folders on the way. */
 const MAX_DEPTH = 64;
 /** They have no files of the target in them. */
-const KERNEL_FOLDERS = new Set(["/proc", "/sys", "/dev"]);
+const KERNEL_FILES = /^\/(proc|sys|dev)(\/|$)/;
 /** Programs that one pattern may stand for. */
 const MAX_MATCHES = 500;
 
@@ -20,8 +21,8 @@ export class ProgramFinder {
   readonly tree: FileTree;
   readonly folders: readonly string[];
   #cwd: string;
-  /** Executable files by their last name; made when first asked for. */
-  #index: Map<string, string[]> | undefined;
+  /** Not all programs were looked at that a pattern may stand for. */
+  isCut = false;
   #resolved = new Map<string, TreeEntry | undefined>();
 
   /** `path`: PATH's value; `cwd`: where relative names start. */
@@ -61,18 +62,20 @@ export class ProgramFinder {
     const before = name === undefined ? posix.basename(first) : "";
     // A folder alone, or a single letter, says too little.
     if (parts.length < 2 || (name ?? before + last).length < 2) return undefined;
-    if (name === undefined && !first.includes("/")) return undefined;
+    if (name === undefined && COMMON_FOLDERS.test(posix.dirname(`${first}x`))) return undefined;
+    if (name === undefined && !first.startsWith("/")) return undefined;
     const candidates =
       name === undefined ? [...this.#byName().values()].flat() : (this.#byName().get(name) ?? []);
     const found = candidates.filter(
       (path) => path.length >= first.length + last.length && path.startsWith(first) && path.endsWith(last),
     );
-    return found.length > MAX_MATCHES ? undefined : found;
+    const real = found.slice(0, MAX_MATCHES + 1).flatMap((path) => this.find(path) ?? []);
+    return found.length > MAX_MATCHES ? undefined : real;
   }
 
   /** Like the tree's own, but links in a circle lead nowhere: for a program they do not either. */
   resolve(path: string): TreeEntry | undefined {
-    if (path.length > MAX_PATH || path.includes(UNKNOWN)) return undefined;
+    if (path.length > MAX_PATH || path.includes(UNKNOWN) || KERNEL_FILES.test(path)) return undefined;
     if (this.#resolved.has(path)) return this.#resolved.get(path);
     let entry: TreeEntry | undefined;
     try {
@@ -102,27 +105,42 @@ export class ProgramFinder {
     else for (const folder of folders) yield posix.join(folder, name);
   }
 
-  #byName(): Map<string, string[]> {
-    if (this.#index !== undefined) return this.#index;
-    const index = new Map<string, string[]>();
-    const stack: { folder: string; depth: number }[] = [{ folder: "/", depth: 0 }];
-    let files = 0;
-    for (let at = stack.pop(); at !== undefined && files < MAX_INDEXED; at = stack.pop())
-      for (const name of this.tree.list(at.folder)) {
-        const path = posix.join(at.folder, name);
-        const entry = this.tree.lookup(path);
-        files += 1;
-        if (entry?.kind === "directory" && !KERNEL_FOLDERS.has(path) && at.depth < MAX_DEPTH)
-          stack.push({ folder: path, depth: at.depth + 1 });
-        const isProgram =
-          (entry?.kind === "file" && (entry.mode & 0o111) !== 0) ||
-          (entry?.kind === "symlink" && this.find(path) !== undefined);
-        if (!isProgram) continue;
-        const same = index.get(name);
-        if (same === undefined) index.set(name, [path]);
-        else same.push(path);
-      }
-    this.#index = index;
-    return index;
+  #byName(): ReadonlyMap<string, readonly string[]> {
+    let index = indexes.get(this.tree);
+    if (index === undefined) indexes.set(this.tree, (index = indexOf(this.tree)));
+    this.isCut ||= index.isCut;
+    return index.programs;
   }
+}
+
+interface Index {
+  /** Executable files, and links, by their last name. */
+  programs: Map<string, string[]>;
+  /** The tree has more files than were looked at. */
+  isCut: boolean;
+}
+
+/** Made when first asked for, which few scripts do. */
+const indexes = new WeakMap<FileTree, Index>();
+
+function indexOf(tree: FileTree): Index {
+  const programs = new Map<string, string[]>();
+  // Folders near the root first: if there are too many files, those of deep ones are left out.
+  const queue = [{ folder: "/", depth: 0 }];
+  let files = 0;
+  for (const { folder, depth } of queue)
+    for (const name of tree.list(folder)) {
+      files += 1;
+      if (files > MAX_INDEXED) return { programs, isCut: true };
+      const path = posix.join(folder, name);
+      const entry = tree.lookup(path);
+      if (entry?.kind === "directory" && !KERNEL_FILES.test(path) && depth < MAX_DEPTH)
+        queue.push({ folder: path, depth: depth + 1 });
+      const mayRun = entry?.kind === "symlink" || (entry?.kind === "file" && (entry.mode & 0o111) !== 0);
+      if (!mayRun) continue;
+      const same = programs.get(name);
+      if (same === undefined) programs.set(name, [path]);
+      else same.push(path);
+    }
+  return { programs, isCut: false };
 }

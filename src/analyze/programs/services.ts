@@ -108,6 +108,8 @@ function textOf(tree: FileTree, path: string): string {
 
 /** The files that a pattern stands for; folders on the way need not be there. */
 export function expand(tree: FileTree, pattern: string): string[] {
+  // What the kernel shows there is not the target's.
+  if (/^\/+(proc|sys|dev)(\/|$)/.test(pattern)) return [];
   let places = ["/"];
   for (const part of pattern.split("/").filter((one) => one !== "")) {
     if (!/[*?[]/.test(part)) {
