@@ -114,6 +114,15 @@ class FolderTree implements FileTree {
     }
   }
 
+  /** Where a link leads; undefined where that may not be known (those in /proc of other users' processes). */
+  #link(path: string): string | undefined {
+    try {
+      return readlinkSync(this.#host(path));
+    } catch {
+      return undefined;
+    }
+  }
+
   /** The path without links in it; the last part's link is followed if `last` says so. Undefined: nothing is there. */
   #real(path: string, last: boolean): string | undefined {
     let parts = path.split("/").filter((part) => part !== "" && part !== ".");
@@ -134,7 +143,8 @@ class FolderTree implements FileTree {
             "tree-loop",
             `${this.name}: ${path} leads through more than ${MAX_LINKS} links`,
           );
-        const target = readlinkSync(this.#host(next));
+        const target = this.#link(next);
+        if (target === undefined) return undefined;
         if (target.startsWith("/")) real = "";
         parts = [...target.split("/").filter((one) => one !== "" && one !== "."), ...parts];
         continue;
@@ -156,7 +166,7 @@ class FolderTree implements FileTree {
       uid: stats.uid,
       gid: stats.gid,
       size: kind === "file" ? stats.size : 0,
-      ...(kind === "symlink" && { target: readlinkSync(this.#host(path)) }),
+      ...(kind === "symlink" && { target: this.#link(path) ?? "" }),
     };
   }
 }

@@ -125,8 +125,13 @@ const ANALYSIS_FAILURES = new Set([
   "not-analyzed",
   "nothing-to-analyze",
   "bad-elf",
+  "elf-malformed",
+  "elf-unsupported",
+  "not-elf",
   "truncated",
   "too-large",
+  "unreadable",
+  "tree-loop",
 ]);
 
 function need({ found, reason }: Analyzed): Analysis {
