@@ -3,7 +3,7 @@ import type { Insn } from "../machine/model.ts";
 import { type Body, bodyOf } from "./body.ts";
 import { doesNotReturn, slotDoesNotReturn } from "./noreturn.ts";
 import { State } from "./state.ts";
-import { NOTHING, type Value, unknown } from "./values.ts";
+import { NOTHING, type Value, unknown, valueOf } from "./values.ts";
 
 /** What is asked for at a place. */
 export type Wanted =
@@ -46,14 +46,9 @@ export class Flow {
 
   /** What may be there just before the instruction at the address. No values: the place is not reached. */
   valueAt(address: number, wanted: Wanted): Value {
-    const at = this.body.indexOf.get(address);
-    if (at === undefined) return unknown("the place is not an instruction of the function");
-    const number = this.#blockAt(at);
-    const found = this.#states[number];
-    if (found === undefined) return NOTHING;
-    const state = found.clone();
+    const state = this.#stateAt(address);
+    if (!(state instanceof State)) return state;
     const { machine } = this.module;
-    for (let i = this.#blocks[number]!.from; i < at; i += 1) this.#step(state, this.body.insns[i]!);
     if ("register" in wanted) return state.registers[wanted.register]!;
     if ("stack" in wanted)
       return state.read(state.registers[machine.stackPointer]!, wanted.stack, wanted.size, false, machine);
@@ -66,36 +61,34 @@ export class Flow {
     const insn = at === undefined ? undefined : this.body.insns[at];
     const effect = insn?.effects.find(({ to }) => typeof to === "object" && "global" in to);
     if (effect === undefined) return unknown("a store that is not followed");
-    const number = this.#blockAt(at!);
-    const found = this.#states[number];
-    if (found === undefined) return NOTHING;
-    const state = found.clone();
-    for (let i = this.#blocks[number]!.from; i < at!; i += 1) this.#step(state, this.body.insns[i]!);
-    return state.evaluate(effect.value, this.module.machine);
+    const state = this.#stateAt(address);
+    return state instanceof State ? state.evaluate(effect.value, this.module.machine) : state;
   }
 
   /** Memory at an address of this function's frame, just before the instruction at the address. */
   frameAt(address: number, frame: { entry: number; offset: number }, size: number, signed: boolean): Value {
+    const state = this.#stateAt(address);
+    if (!(state instanceof State)) return state;
+    const { machine } = this.module;
+    const base = valueOf({
+      kind: "entry",
+      entry: frame.entry,
+      location: { register: machine.stackPointer },
+      offset: frame.offset,
+    });
+    return state.read(base, 0, size, signed, machine);
+  }
+
+  /** The state just before an instruction; where there is none, the value that anything has there. */
+  #stateAt(address: number): State | Value {
     const at = this.body.indexOf.get(address);
     if (at === undefined) return unknown("the place is not an instruction of the function");
     const number = this.#blockAt(at);
     const found = this.#states[number];
     if (found === undefined) return NOTHING;
     const state = found.clone();
-    const { machine } = this.module;
     for (let i = this.#blocks[number]!.from; i < at; i += 1) this.#step(state, this.body.insns[i]!);
-    const base: Value = new Map([
-      [
-        "",
-        {
-          kind: "entry",
-          entry: frame.entry,
-          location: { register: machine.stackPointer },
-          offset: frame.offset,
-        },
-      ],
-    ]);
-    return state.read(base, 0, size, signed, machine);
+    return state;
   }
 
   #blockAt(index: number): number {

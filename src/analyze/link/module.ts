@@ -192,21 +192,14 @@ export class Module {
   #byTarget(): Uint32Array {
     if (this.#ordered === undefined) {
       const { targets, kinds } = this.code.refs;
-      // Target and index in one number each (below 2^32 and, with four bytes an instruction, 2^30: but both are never
-      // that large, and 2^53 is room for 2 million references to the end of 4 GiB), because plain numbers sort many times faster than by a comparison.
-      const step = kinds.length;
-      const keys = new Float64Array(step);
-      let count = 0;
-      for (let i = 0; i < kinds.length; i += 1)
-        if (kinds[i]! <= REF.branch || kinds[i] === REF.unwind) keys[count++] = targets[i]! * step + i;
-      const order = new Uint32Array(count);
-      keys
-        .subarray(0, count)
-        .sort()
-        .forEach((key, i) => {
-          order[i] = key % step;
-        });
-      this.#ordered = order;
+      const direct: number[] = [];
+      let highest = 0;
+      for (let i = 0; i < kinds.length; i += 1) {
+        if (kinds[i]! > REF.branch && kinds[i] !== REF.unwind) continue;
+        direct.push(i);
+        highest = Math.max(highest, targets[i]!);
+      }
+      this.#ordered = sortedBy(direct, targets, highest, kinds.length);
     }
     return this.#ordered;
   }
@@ -275,6 +268,22 @@ function chainsOf({ targets, kinds }: Refs): Chains {
     heads[slot] = i;
   }
   return { heads, next };
+}
+
+/** Indices by target and then by place. `step`: above all indices. */
+function sortedBy(
+  indices: readonly number[],
+  targets: Uint32Array,
+  highest: number,
+  step: number,
+): Uint32Array {
+  if (highest * step > Number.MAX_SAFE_INTEGER)
+    return Uint32Array.from(indices).sort((a, b) => targets[a]! - targets[b]! || a - b);
+  // Target and index in one number, for plain numbers sort many times faster than by a comparison.
+  return Uint32Array.from(
+    Float64Array.from(indices, (i) => targets[i]! * step + i).sort(),
+    (key) => key % step,
+  );
 }
 
 function isJump(kind: number): boolean {

@@ -5,6 +5,7 @@ import { ProgramFinder } from "./finder.ts";
 import { startedLiterals } from "./literals.ts";
 import { expand, servicesOf } from "./services.ts";
 import { BUILTINS, COMMON_FOLDERS, INTERPRETERS, SETTINGS, SHELLS, WRAPPERS } from "./commands.ts";
+import { type Place, foldersOf } from "./place.ts";
 import { OWN, UNKNOWN } from "./values.ts";
 import { type ShellCommand, type ShellWord, readShell } from "./words.ts";
 
@@ -23,17 +24,6 @@ const MAX_NESTING = 4;
 const MAX_PROGRAMS = 5000;
 /** Texts for a shell that are read in all: scripts can be many, and full of texts themselves. */
 const MAX_TEXTS = 20_000;
-
-/** Where a word stands, for reasons. */
-interface Place {
-  where: string;
-  reason: readonly string[];
-  depth: number;
-  /** Folders that relative names may start from, besides the working folder. */
-  from: readonly string[];
-  /** A text that may be a message as well: that it cannot be read, or names what is unknown, says nothing. */
-  isGuess: boolean;
-}
 
 /** In a text: what a part of it is, is known at run time alone. */
 const UNKNOWN_NAME = "$UNKNOWN";
@@ -404,17 +394,4 @@ export class Closure {
     const bytes = this.finder.tree.read(path);
     return bytes && Buffer.from(bytes.subarray(0, SHEBANG_BYTES)).toString("latin1");
   }
-}
-
-/** Folders that relative names and names in PATH may come to start from: cd's arguments, and PATH's new values. */
-function foldersOf(commands: readonly ShellCommand[], words: readonly ShellWord[]): string[] {
-  const moved = commands
-    .filter(({ words: [name] }) => name !== undefined && /^(cd|pushd)$/.test(name.text))
-    .flatMap(({ words: [, ...rest] }) => rest.flatMap(({ values }) => values));
-  const searched = words.flatMap(({ text, values }) =>
-    /\$\{?PATH\b/.test(text) ? values.flatMap((value) => value.split(":")) : [],
-  );
-  return [...new Set([...moved, ...searched])].filter(
-    (folder) => folder.startsWith("/") && !folder.includes(UNKNOWN) && !folder.includes(OWN),
-  );
 }

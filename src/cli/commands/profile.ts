@@ -4,6 +4,7 @@ import { CinchError } from "../../base/index.ts";
 import {
   type Analysis,
   type Recording,
+  type Verdict,
   derive,
   diffProfiles,
   mergeRecordings,
@@ -68,36 +69,37 @@ export default async function profile(
     verdict = await prove(session, job, flags, made, again, recording);
   }
 
-  session.write((format) => {
+  session.write(writer(made, maker, { recording, analysis, verdict }));
+  session.summary(
+    profiledText({ ...made, recordings: recordings.length, verdict, files: maker.files, job }, session.paint),
+  );
+  if (verdict !== undefined) this.outcome = OUTCOME_EXIT[verdict.outcome];
+}
+
+/** The text of each format that can be asked for. */
+function writer(
+  { profile, evidence }: Replacement,
+  maker: Maker,
+  { recording, analysis, verdict }: { recording?: Recording; analysis: Analyzed; verdict?: Verdict },
+): (format: string) => string {
+  return (format) => {
     switch (format) {
       case "profile":
-        return stringifyProfile(made.profile);
+        return stringifyProfile(profile);
       case "evidence":
-        return jsonText(made.evidence);
+        return jsonText(evidence);
       case "recording":
-        return jsonText(recording);
+        return jsonText(recording!);
       case "analysis":
         return jsonText(need(analysis));
       case "verdict":
         return jsonText(verdict!);
       case "json":
-        return jsonText(
-          bundleDocument({
-            profile: made.profile,
-            evidence: made.evidence,
-            recording,
-            analysis: analysis.found,
-            verdict,
-          }),
-        );
+        return jsonText(bundleDocument({ profile, evidence, recording, analysis: analysis.found, verdict }));
       default:
-        return emitFormat(format, made.profile, maker.context).text;
+        return emitFormat(format, profile, maker.context).text;
     }
-  });
-  session.summary(
-    profiledText({ ...made, recordings: recordings.length, verdict, files: maker.files, job }, session.paint),
-  );
-  if (verdict !== undefined) this.outcome = OUTCOME_EXIT[verdict.outcome];
+  };
 }
 
 interface Analyzed {
@@ -147,22 +149,7 @@ function withoutRuns(session: Session, job: Job, maker: Maker, analysis: Analyze
       "--only reachable runs nothing: there is no recording and no verdict to write",
     );
   const made = maker.make([], analysis);
-  session.write((format) => {
-    switch (format) {
-      case "profile":
-        return stringifyProfile(made.profile);
-      case "evidence":
-        return jsonText(made.evidence);
-      case "analysis":
-        return jsonText(need(analysis));
-      case "json":
-        return jsonText(
-          bundleDocument({ profile: made.profile, evidence: made.evidence, analysis: analysis.found }),
-        );
-      default:
-        return emitFormat(format, made.profile, maker.context).text;
-    }
-  });
+  session.write(writer(made, maker, { analysis }));
   session.summary(
     profiledText({ ...made, recordings: 0, verdict: undefined, files: maker.files, job }, session.paint),
   );
