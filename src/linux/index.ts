@@ -10,6 +10,7 @@ export {
   syscallSince,
 } from "./syscalls.ts";
 export { type ArgKind, syscallArgs } from "./arguments.ts";
+export { type DecisiveArgument, decisiveArguments } from "./decisive.ts";
 export {
   type ConstantSet,
   constantName,

@@ -1,5 +1,5 @@
 /** What a run used: recorders, importer, and the tables of what they look at. @module */
-export { ARGUMENTS, CALLS, type ArgSpec, type CallSpec, type PathArg } from "./calls.ts";
+export { CALLS, type CallSpec, type PathArg } from "./calls.ts";
 export type { RefusedCall } from "./ebpf/assemble.ts";
 export { EbpfSession, type SessionOptions } from "./ebpf/session.ts";
 export { type RecordOptions, type RecordResult, chooseMethod, record } from "./record.ts";

@@ -1,7 +1,6 @@
 import type { Denial, FileAccess, RecordedSyscall, Recording } from "../profile/index.ts";
 import { isProbed } from "../emit/index.ts";
-import { isSyscall } from "../linux/index.ts";
-import { ARGUMENTS } from "../record/index.ts";
+import { decisiveArguments, isSyscall } from "../linux/index.ts";
 import { type Policy, covers, refusalOf } from "./policy.ts";
 import { suggestCapability, suggestPath, suggestSyscall } from "./suggest.ts";
 
@@ -102,7 +101,7 @@ interface Row {
 
 /** The recorded argument values of a call, each row as the six arguments of a call; one row of zeros without any. */
 function argumentRows(call: RecordedSyscall): Row[] {
-  const specs = ARGUMENTS[call.name];
+  const specs = decisiveArguments[call.name];
   if (call.args === undefined || specs === undefined || call.args.values.length === 0) {
     return [{ args: [0n, 0n, 0n, 0n, 0n, 0n], shown: [] }];
   }

@@ -8,15 +8,15 @@ import type {
   RecordedSyscall,
 } from "../../profile/index.ts";
 import {
-  type TableArch,
   capabilityName,
   constants,
+  decisiveArguments,
   errnoName,
   socketDomainName,
   socketTypeName,
   syscallName,
+  type TableArch,
 } from "../../linux/index.ts";
-import { ARGUMENTS } from "../calls.ts";
 import { PHASE, SLOT_SHIFT } from "./abi.ts";
 import { isAdvisory } from "./advisory.ts";
 import type { ArgRow, ErrnoRow, Tracer } from "./tracer.ts";
@@ -113,7 +113,7 @@ function describe(
     nr: call.nr,
     errnos: [...new Set((errnos ?? []).map((row) => errnoName(row.errno)))].sort(),
   };
-  const specs = ARGUMENTS[name];
+  const specs = decisiveArguments[name];
   if (specs !== undefined && args !== undefined) {
     const names = specs.map((spec) => spec.name);
     const values = args.map((row) => row.values.slice(0, names.length).map(Number)).sort(compareRows);

@@ -1,5 +1,11 @@
-import { type TableArch, syscallNames, syscallNumber } from "../../linux/index.ts";
-import { ARGUMENTS, type ArgSpec, CALLS, type CallSpec, type PathArg } from "../calls.ts";
+import {
+  type DecisiveArgument,
+  decisiveArguments,
+  syscallNames,
+  syscallNumber,
+  type TableArch,
+} from "../../linux/index.ts";
+import { CALLS, type CallSpec, type PathArg } from "../calls.ts";
 import { ABI, ENTER, EXIT, MAX_NR, NO_ARG, SPEC, SPECS_BYTES, SPEC_BYTES, X32_BIT } from "./abi.ts";
 
 export interface Specs {
@@ -8,7 +14,7 @@ export interface Specs {
   /** By number alone, over all conventions: 1 where sys_exit has anything to do. */
   quick: Buffer;
   /** Whose arguments are kept, for the compare chain of sys_enter. */
-  args: { key: number; args: readonly ArgSpec[] }[];
+  args: { key: number; args: readonly DecisiveArgument[] }[];
   /** Numbers of seccomp and prctl by convention: they install filters. */
   filters: { key: number; call: "seccomp" | "prctl" }[];
 }
@@ -47,7 +53,7 @@ function add(specs: Specs, arch: TableArch, abi: number): void {
       describe(row, call);
       specs.quick[nr] = 1;
     }
-    const args = ARGUMENTS[name];
+    const args = decisiveArguments[name];
     if (args !== undefined) {
       row[SPEC.enter]! |= ENTER.args;
       specs.args.push({ key: callKey(abi, nr), args });

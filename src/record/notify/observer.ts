@@ -1,7 +1,7 @@
 import { type Notification, privilegeOf, readMemory, readString } from "../../kernel/index.ts";
-import { syscallName } from "../../linux/index.ts";
+import { decisiveArguments, syscallName } from "../../linux/index.ts";
 import type { SocketOp } from "../../profile/index.ts";
-import { ARGUMENTS, CALLS, type CallSpec, type PathArg } from "../calls.ts";
+import { CALLS, type CallSpec, type PathArg } from "../calls.ts";
 import { tableOf } from "../ebpf/collect.ts";
 import { openFlags, pathIntent } from "./intent.ts";
 import type { SeenCall, SeenFile } from "./messages.ts";
@@ -64,7 +64,7 @@ export class Observer {
   }
 
   #arguments(call: Notification, name: string, seen: SeenCall): bigint[] | undefined {
-    const specs = ARGUMENTS[name];
+    const specs = decisiveArguments[name];
     if (specs === undefined) return undefined;
     const row = specs.map(({ arg, mask, deref }) => {
       if (deref !== true) return call.args[arg]! & mask;

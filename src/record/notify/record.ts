@@ -2,9 +2,8 @@ import { release } from "node:os";
 import { CinchError } from "../../base/index.ts";
 import { AUDIT_ARCH } from "../../bpf/index.ts";
 import { notifyFilter } from "../../kernel/index.ts";
-import { syscallName, syscallNumber } from "../../linux/index.ts";
+import { decisiveArguments, syscallName, syscallNumber } from "../../linux/index.ts";
 import type { Note, RecordedPhase, RecordedSyscall, Recording } from "../../profile/index.ts";
-import { ARGUMENTS } from "../calls.ts";
 import { ABIS, nameOf, tableOf } from "../ebpf/collect.ts";
 import { FileSet } from "../files.ts";
 import { lossNotes, notesOn } from "../notes.ts";
@@ -132,7 +131,7 @@ function phasesOf(seen: WorkerResult, arch: Arch): RecordedPhase[] {
       .filter((call) => call.abi === index)
       .map(({ nr, count, rows }): RecordedSyscall => {
         const name = nameOf(arch, index, nr);
-        const names = ARGUMENTS[name]?.map((spec) => spec.name);
+        const names = decisiveArguments[name]?.map((spec) => spec.name);
         const values = rows.map((row) => row.map(Number)).sort(compareRows);
         return {
           name,

@@ -1,6 +1,5 @@
 import type { Abi } from "../../profile/index.ts";
-import { type TableArch, constants, isSyscall, syscallName } from "../../linux/index.ts";
-import { ARGUMENTS } from "../calls.ts";
+import { constants, decisiveArguments, isSyscall, syscallName, type TableArch } from "../../linux/index.ts";
 import { type Call, callName, parseCall } from "./call.ts";
 import { Clock } from "./clock.ts";
 import { FileEffects } from "./files.ts";
@@ -191,7 +190,10 @@ export class Follower {
     if (head === undefined || !this.#isCall(head.name)) return;
     this.#sawCall = true;
     const name = this.#nameOf(head.name, process.mode);
-    this.#count(process, head.mark, name, { errno: undefined, values: ARGUMENTS[name] ? undefined : [] });
+    this.#count(process, head.mark, name, {
+      errno: undefined,
+      values: decisiveArguments[name] ? undefined : [],
+    });
   }
 
   #isCall(name: string): boolean {
@@ -248,7 +250,7 @@ export class Follower {
 
   /** The numbers of the arguments that decide what a call may do, as calls.ts lists them. */
   #values(call: Call): number[] | undefined {
-    const specs = ARGUMENTS[call.name];
+    const specs = decisiveArguments[call.name];
     if (specs === undefined) return [];
     const row: number[] = [];
     for (const { name, arg, mask, deref } of specs) {

@@ -1,6 +1,5 @@
 import type { Abi, RecordedSyscall } from "../../profile/index.ts";
-import { type TableArch, syscallNumber } from "../../linux/index.ts";
-import { ARGUMENTS } from "../calls.ts";
+import { decisiveArguments, syscallNumber, type TableArch } from "../../linux/index.ts";
 
 /** More distinct values of a call's arguments than this are not a set that a filter could be made of. */
 const MAX_VALUES = 64;
@@ -143,7 +142,7 @@ export class CallTotals {
       this.foreign.add(name);
       return undefined;
     }
-    const specs = ARGUMENTS[name];
+    const specs = decisiveArguments[name];
     return {
       name,
       nr,
