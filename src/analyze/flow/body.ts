@@ -10,6 +10,8 @@ const MAX_PARTS = 32;
 /** A function with all parts that it was split into, decoded. */
 export interface Body {
   parts: readonly number[];
+  /** It has more parts than are followed: nothing can be said of its values. */
+  isCut: boolean;
   /** Sorted by address. */
   insns: readonly Insn[];
   indexOf: ReadonlyMap<number, number>;
@@ -50,6 +52,7 @@ export function bodyOf(module: Module, index: number): Body {
   });
   return {
     parts,
+    isCut: parts.length > MAX_PARTS,
     insns,
     indexOf,
     entries: entries.length > 0 ? entries : [module.code.starts[index]!],

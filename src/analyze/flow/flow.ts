@@ -40,6 +40,7 @@ export class Flow {
   constructor(module: Module, index: number) {
     this.module = module;
     this.body = bodyOf(module, index);
+    if (this.body.isCut) return;
     this.#split();
     this.#run();
   }
@@ -82,6 +83,7 @@ export class Flow {
   /** The state just before an instruction; where there is none, the value that anything has there. */
   #stateAt(address: number): State | Value {
     const at = this.body.indexOf.get(address);
+    if (this.body.isCut) return unknown("a function in more parts than are followed");
     if (at === undefined) return unknown("the place is not an instruction of the function");
     const number = this.#blockAt(at);
     const found = this.#states[number];

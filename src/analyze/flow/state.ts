@@ -199,7 +199,8 @@ export class State {
       if (to === "memory") this.#loseEscaped();
       else if ("register" in to) {
         this.registers[to.register] = value;
-        if (machine.functionArguments.includes(to.register)) this.#escape(value, machine);
+        if (machine.functionArguments.includes(to.register) || machine.callArguments.includes(to.register))
+          this.#escape(value, machine);
       } else if ("base" in to) this.#write(bases[i]!, to.offset, to.size, value, machine);
       else this.#escape(value, machine);
     }

@@ -3,9 +3,9 @@ import type { Insn } from "../machine/model.ts";
 import { HAS } from "../module/survey.ts";
 import { type Value, valueOf } from "./values.ts";
 
-/** Functions whose instructions are kept: those that are asked about lie next to each other. */
-const MAX_KEPT = 64;
-const decoded = new Map<string, readonly Insn[]>();
+/** Functions of a module whose instructions are kept: those that are asked about lie next to each other. */
+const MAX_KEPT = 16;
+const decoded = new WeakMap<Module, Map<number, readonly Insn[]>>();
 
 /**
  * What a register holds at a place, if that is said by the instructions just before it, on a way that nothing else leads
@@ -46,14 +46,15 @@ export function straightValue(module: Module, address: number, register: number)
 }
 
 function insnsOf(module: Module, index: number): readonly Insn[] {
-  const start = module.code.starts[index]!;
-  const key = `${module.path}:${start}`;
-  let insns = decoded.get(key);
+  let kept = decoded.get(module);
+  if (kept === undefined) decoded.set(module, (kept = new Map<number, readonly Insn[]>()));
+  let insns = kept.get(index);
   if (insns === undefined) {
+    const start = module.code.starts[index]!;
     const code = module.elf.bytesAt(start, module.code.ends[index]! - start);
     insns = code === undefined ? [] : module.machine.lower(code, start);
-    if (decoded.size >= MAX_KEPT) decoded.delete(decoded.keys().next().value!);
-    decoded.set(key, insns);
+    if (kept.size >= MAX_KEPT) kept.delete(kept.keys().next().value!);
+    kept.set(index, insns);
   }
   return insns;
 }
