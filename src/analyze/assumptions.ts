@@ -78,6 +78,15 @@ export const FIXED_ASSUMPTIONS: readonly { name: string; effect: string }[] = [
       "code is not changed or made while the program runs; where it may be, that is listed as a possibility",
   },
   {
+    name: "variables-apart",
+    effect:
+      "a variable that code reads by its own address is changed by its address, not through that of a neighbour; a structure that is handed on still holds what its maker put in when it is read",
+  },
+  {
+    name: "known-jump-tables",
+    effect: "jump tables have the forms that GCC and LLVM make",
+  },
+  {
     name: "functions-by-tables",
     effect: "functions are where unwind tables, symbols, calls and pointers say",
   },

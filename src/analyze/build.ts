@@ -57,6 +57,7 @@ export class AnalysisBuilder {
     for (const call of findings.syscalls) this.#addCall(call, path);
     for (const one of findings.unresolved) this.#unresolved.set(JSON.stringify(one), one);
     for (const one of findings.possibilities) this.#possibilities.set(JSON.stringify(one), one);
+    for (const { code, text } of findings.notes) this.#note(code, text);
     for (const [name, calls] of result.removes) {
       const known = this.#removes.get(name) ?? new Set();
       for (const call of calls) known.add(call);

@@ -31,7 +31,6 @@ export class Reach {
   /** By function id: how it was reached first, and from where. */
   parents: Int32Array = new Int32Array(1 << 16).fill(UNVISITED);
   edges: Uint8Array = new Uint8Array(1 << 16);
-  readonly rootReasons = new Map<number, string>();
   readonly loaded = new Map<Module, Loaded>();
   /** Called once for each address of data that becomes known to reached code; `owner` is the id of a function. */
   onData: ((module: Module, address: number, owner: number) => void) | undefined;
@@ -92,23 +91,21 @@ export class Reach {
   }
 
   /** Something outside the code calls what is at the address: the kernel, the loader, a name looked up while it runs. */
-  addRoot(module: Module, address: number, reason: string): void {
+  addRoot(module: Module, address: number): void {
     this.#taken.get(module)!.add(address);
-    this.addReached(module, address, reason);
+    this.addReached(module, address);
   }
 
   /** The function at the address counts as reached, though nothing but the code itself is known to call it. */
-  addReached(module: Module, address: number, reason: string): void {
+  addReached(module: Module, address: number): void {
     const index = module.functionAt(address);
     if (index < 0) return;
-    const id = module.base + index;
-    if (this.parents[id] === UNVISITED) this.rootReasons.set(id, reason);
     this.#visit(module, index, ROOT, EDGE.root);
   }
 
   /** Makes a definition live as a root: a function is called, data is read. */
-  addRootSymbol({ module, symbol }: Definition, reason: string): void {
-    if (module.isCode(symbol.address)) this.addRoot(module, symbol.address, reason);
+  addRootSymbol({ module, symbol }: Definition): void {
+    if (module.isCode(symbol.address)) this.addRoot(module, symbol.address);
     else this.#touch(module, symbol.address, ROOT);
   }
 

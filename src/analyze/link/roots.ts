@@ -26,15 +26,15 @@ const LOADER_NAMES = [
 
 /** What the kernel starts: the executable's loader, or a static executable itself. */
 export function addStart(reach: Reach, executable: Module, loader: Module | undefined): void {
-  reach.addRoot(executable, executable.elf.entry, "entry");
-  if (loader !== undefined && loader !== executable) reach.addRoot(loader, loader.elf.entry, "loader");
+  reach.addRoot(executable, executable.elf.entry);
+  if (loader !== undefined && loader !== executable) reach.addRoot(loader, loader.elf.entry);
 }
 
 /** What the loader runs of each module by itself: initialisers, finalisers, resolvers of indirect functions. */
 export function addLoaded(reach: Reach, module: Module): void {
   const { dynamic } = module.elf;
   for (const address of [dynamic?.init, dynamic?.fini])
-    if (address !== undefined && address !== 0) reach.addRoot(module, address, "initialiser");
+    if (address !== undefined && address !== 0) reach.addRoot(module, address);
   const arrays = [dynamic?.preinitArray, dynamic?.initArray, dynamic?.finiArray].filter(
     (one) => one !== undefined,
   );
@@ -44,18 +44,16 @@ export function addLoaded(reach: Reach, module: Module): void {
   for (const { address, size } of arrays) {
     const { from, to } = module.slotsIn(address, address + size);
     for (let i = from; i < to; i += 1)
-      if (module.slots.kinds[i] === SLOT.relative)
-        reach.addRoot(module, module.slots.values[i]!, "initialiser");
+      if (module.slots.kinds[i] === SLOT.relative) reach.addRoot(module, module.slots.values[i]!);
   }
   for (const { name, address } of module.elf.sections)
-    if (name === ".init" || name === ".fini") reach.addRoot(module, address, "initialiser");
+    if (name === ".init" || name === ".fini") reach.addRoot(module, address);
   for (const [i, kind] of module.slots.kinds.entries()) {
     const value = module.slots.values[i]!;
-    if (kind === SLOT.irelative) reach.addRoot(module, value, "resolver of an indirect function");
+    if (kind === SLOT.irelative) reach.addRoot(module, value);
     else if (kind === SLOT.symbol) {
       const found = reach.scope.resolve(module, value);
-      if (found?.symbol.kind === "ifunc")
-        reach.addRoot(found.module, found.symbol.address, "resolver of an indirect function");
+      if (found?.symbol.kind === "ifunc") reach.addRoot(found.module, found.symbol.address);
     }
   }
 }
@@ -64,16 +62,15 @@ export function addLoaded(reach: Reach, module: Module): void {
 export function addLoaderNames(reach: Reach): void {
   for (const name of LOADER_NAMES) {
     for (const module of reach.modules)
-      for (const symbol of module.exported(name))
-        reach.addRootSymbol({ module, symbol }, "looked up by the loader");
+      for (const symbol of module.exported(name)) reach.addRootSymbol({ module, symbol });
   }
 }
 
 /** Of a module that is loaded while the program runs: whatever it offers may be looked up. */
-export function addExports(reach: Reach, module: Module, reason: string): void {
+export function addExports(reach: Reach, module: Module): void {
   for (const symbol of module.elf.dynamicSymbols) {
     if (!symbol.defined || symbol.binding === "local" || symbol.kind === "tls") continue;
     if (symbol.name === "") continue;
-    reach.addRootSymbol({ module, symbol }, reason);
+    reach.addRootSymbol({ module, symbol });
   }
 }

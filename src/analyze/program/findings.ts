@@ -1,5 +1,5 @@
 import { syscallName, syscallNumber } from "../../linux/index.ts";
-import type { Possibility, ReachableArgument, ReachedVia, Unresolved } from "../../profile/index.ts";
+import type { Note, Possibility, ReachableArgument, ReachedVia, Unresolved } from "../../profile/index.ts";
 import { EDGE, type Reach } from "../link/reach.ts";
 import type { Module } from "../link/module.ts";
 import { HAS } from "../module/survey.ts";
@@ -24,6 +24,7 @@ export interface ProgramFindings {
   syscalls: FoundSyscall[];
   unresolved: Unresolved[];
   possibilities: Possibility[];
+  notes: Note[];
   /** Programs that its code names to start them. */
   starts: Started[];
 }
@@ -41,6 +42,7 @@ export function findCalls(program: LinkedProgram): ProgramFindings {
   const best = new Map<number, { id: number; length: number }>();
   const unresolved = new Map<string, Unresolved>();
   const possibilities = new Map<string, Possibility>();
+  const notes = new Map<string, Note>();
   const list = (module: Module, address: number, reason: string): void => {
     const one = {
       module: module.name,
@@ -53,7 +55,11 @@ export function findCalls(program: LinkedProgram): ProgramFindings {
   for (const module of reach.modules) {
     for (const site of module.code.syscalls) {
       const index = module.functionAt(site);
-      if (index < 0 || !reach.isReached(module, index) || isData(module, index, site)) continue;
+      if (index < 0 || !reach.isReached(module, index)) continue;
+      if (isData(module, index, site)) {
+        notes.set(module.path, dataNote(module, site));
+        continue;
+      }
       const { constants, open } = resolver.valuesAt(module, site, { register: module.machine.callNumber });
       for (const { module: where, address, reason } of open)
         list(
@@ -104,6 +110,7 @@ export function findCalls(program: LinkedProgram): ProgramFindings {
     syscalls: syscalls.sort((a, b) => a.nr - b.nr),
     unresolved: [...unresolved.values()],
     possibilities: [...possibilities.values()],
+    notes: [...notes.values()],
     starts,
   };
 }
@@ -113,6 +120,13 @@ function isData({ code }: Module, index: number, site: number): boolean {
   if (!(code.flags[index]! & HAS.gap)) return false;
   const first = code.firstInvalid[index]!;
   return first !== 0 && first < site && first - code.starts[index]! <= SOON;
+}
+
+function dataNote(module: Module, site: number): Note {
+  return {
+    code: "data-in-code",
+    text: `${module.name}: bytes at 0x${site.toString(16)} look like a system call, in a part of the code that no table calls a function and that no program can execute: they are taken for data`,
+  };
 }
 
 /** The path to a function by names, without the stubs on it, and by the weakest edge how it is reached. */

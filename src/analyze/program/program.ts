@@ -101,7 +101,7 @@ class Linking {
     for (const module of [...reach.modules]) addLoaded(reach, module);
     const isGo = executable.goFunctions.length > 0;
     // Go's linker has left out what cannot be reached; methods are found by offsets in type data that hold no pointers.
-    for (const start of executable.goFunctions) reach.addReached(executable, start, "Go: the whole program");
+    for (const start of executable.goFunctions) reach.addReached(executable, start);
     for (const plugin of this.#plugins) this.#addExtra(plugin);
     addLoaderNames(reach);
     do reach.run();
@@ -134,7 +134,7 @@ class Linking {
     this.#missing.push(...missing);
     const needed = files.map((one) => this.#addLinked(one, via)).filter((one) => one !== undefined);
     for (const one of [module, ...needed]) addLoaded(this.#reach, one);
-    addExports(this.#reach, module, reason);
+    addExports(this.#reach, module);
     return true;
   }
 
@@ -142,7 +142,7 @@ class Linking {
    * A module that converts between character sets. There are some 250, all alike: they compute, and call a few functions
    * of the C library. One without a system call of its own adds no more than those; others are loaded like any module.
    */
-  #addConverter({ path, reason }: ExtraModule): boolean {
+  #addConverter({ path }: ExtraModule): boolean {
     const file = this.#open(path);
     if (file === undefined) return true;
     const { elf } = file;
@@ -155,7 +155,7 @@ class Linking {
       if (defined || name === "" || this.#asked.has(`converter:${name}`)) continue;
       this.#asked.add(`converter:${name}`);
       const found = this.#reach.scope.find(name);
-      if (found !== undefined) this.#reach.addRootSymbol(found, reason);
+      if (found !== undefined) this.#reach.addRootSymbol(found);
     }
     return true;
   }
@@ -220,7 +220,7 @@ class Linking {
         if (found === undefined) continue;
         if (names === "any" && this.#literalLookups && isLibc(found.module)) continue;
         this.#asked.add(key);
-        this.#reach.addRootSymbol(found, `${module.name} looks up ${name}`);
+        this.#reach.addRootSymbol(found);
         isNew = true;
       }
     return isNew;
