@@ -1,10 +1,16 @@
 import { homedir } from "node:os";
 import { join, relative } from "node:path";
 import { type AnalyzeOptions, analyzeTarget } from "../analyze/index.ts";
-import { CinchError, Cleanup } from "../base/index.ts";
-import { type FileTree, type ImageConfig, type Target, openFolder, plainConfig } from "../image/index.ts";
+import { CinchError } from "../base/index.ts";
+import {
+  type FileTree,
+  type ImageConfig,
+  type Target,
+  openFolder,
+  openImage,
+  plainConfig,
+} from "../image/index.ts";
 import type { Analysis } from "../profile/index.ts";
-import { imageFolder } from "../workload/index.ts";
 import type { Session } from "./session.ts";
 
 /** The files of a target, and how it wants to be started. */
@@ -17,23 +23,27 @@ export interface TargetFiles extends AsyncDisposable {
   file?: string;
 }
 
+const nothingToClose = { async [Symbol.asyncDispose]() {} };
+
 /** Opens the files of a target. Throws `not-analyzed` for a container, whose image is what is looked at. */
 export async function targetFiles(session: Session, target: Target): Promise<TargetFiles> {
-  const undo = new Cleanup();
-  const close = { [Symbol.asyncDispose]: () => undo[Symbol.asyncDispose]() };
   switch (target.kind) {
-    case "image": {
-      session.talk.phase(`unpacking ${target.text}`);
-      const { folder, image } = await imageFolder(target.engine, target.image, undo);
-      const env = [
-        ...image.config.env,
-        ...Object.entries(target.env).map(([name, value]) => `${name}=${value}`),
-      ];
+    case "image":
+    case "stored": {
+      session.talk.phase(`reading ${target.text}`);
+      const { tree, config } = await openImage(target, {
+        ...(session.platform !== undefined && { platform: session.platform }),
+        talk: session.talk,
+        signal: session.signal,
+      });
+      const env = [...config.env, ...Object.entries(target.env).map(([name, value]) => `${name}=${value}`)];
       return {
-        tree: openFolder(folder, target.text),
-        config: { ...image.config, env },
+        tree,
+        config: { ...config, env },
         ...(target.command && { command: target.command }),
-        ...close,
+        async [Symbol.asyncDispose]() {
+          tree[Symbol.dispose]();
+        },
       };
     }
     case "rootfs":
@@ -41,7 +51,7 @@ export async function targetFiles(session: Session, target: Target): Promise<Tar
         tree: openFolder(target.path, target.text),
         config: { ...plainConfig, workingDir: target.cwd ?? "/" },
         ...(target.command && { command: target.command }),
-        ...close,
+        ...nothingToClose,
       };
     case "file":
       return {
@@ -49,7 +59,7 @@ export async function targetFiles(session: Session, target: Target): Promise<Tar
         config: plainConfig,
         file: target.root === "/" ? target.path : `/${relative(target.root, target.path)}`,
         command: target.args,
-        ...close,
+        ...nothingToClose,
       };
     case "command": {
       const path = { ...session.context.process.env, ...target.env }["PATH"];
@@ -61,7 +71,7 @@ export async function targetFiles(session: Session, target: Target): Promise<Tar
           workingDir: target.cwd,
         },
         command: target.argv,
-        ...close,
+        ...nothingToClose,
       };
     }
     case "container":

@@ -15,6 +15,8 @@ export class Session implements Disposable {
   /** For the summary: it goes to standard output, or to standard error when that carries a document. */
   readonly paint: Paint;
   readonly outputs: readonly Output[];
+  /** "linux/arm64": of an image that has several; undefined: this machine's. */
+  readonly platform: string | undefined;
   readonly #timeout: AbortSignal | undefined;
   readonly #quiet: boolean;
 
@@ -22,6 +24,7 @@ export class Session implements Disposable {
     const { stdout, stderr, env } = context.process;
     this.context = context;
     this.outputs = flags.output ?? [];
+    this.platform = flags.platform;
     checkOutputs(this.outputs, formats, context.cwd);
     const color = flags.color ?? "auto";
     this.#quiet = flags.quiet ?? false;

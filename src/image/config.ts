@@ -1,4 +1,4 @@
-import type { ImageAnswer } from "./engine/answers.ts";
+import type { ConfigAnswer } from "./engine/answers.ts";
 
 /** How an image wants to be started (OCI image-spec, config.md). Lists are empty where it does not say. */
 export interface ImageConfig {
@@ -18,9 +18,8 @@ export interface ImageConfig {
   stopSignal?: string;
 }
 
-/** The config of an image that an engine has. */
-export function imageConfigOf(image: ImageAnswer): ImageConfig {
-  const config = image.Config;
+/** What an image says of itself, to an engine or in its own document: the members are the same. */
+export function imageConfigOf(config: ConfigAnswer | null | undefined): ImageConfig {
   return {
     entrypoint: config?.Entrypoint ?? [],
     command: config?.Cmd ?? [],

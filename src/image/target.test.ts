@@ -112,11 +112,31 @@ test("what cannot be resolved says what to do instead", async () => {
   });
   await expect(resolve("./vague")).rejects.toMatchObject({ code: "bad-project" });
   await expect(resolve("container:x", { command: ["sh"] })).rejects.toThrow("runs already");
-  for (const text of ["registry:redis:7", "oci-dir:d", "oci-archive:f.tar", "docker-archive:f.tar"]) {
-    await expect(resolve(text)).rejects.toMatchObject({ code: "target-not-yet" });
-  }
-  await expect(resolve("docker-archive:f.tar")).rejects.toMatchObject({
-    hint: "until then: docker load -i FILE, then docker:NAME",
+  await expect(resolve("oci-dir:nowhere")).rejects.toMatchObject({ code: "no-target" });
+  await expect(resolve("oci-dir:./program")).rejects.toMatchObject({ code: "bad-target" });
+  await expect(resolve("registry:")).rejects.toMatchObject({ code: "bad-target" });
+});
+
+test("images that no engine has", async () => {
+  expect(await resolve("registry:ghcr.io/team/shop:1.2", { command: ["sh"] })).toMatchObject({
+    kind: "stored",
+    form: "registry",
+    path: "ghcr.io/team/shop:1.2",
+    name: "shop",
+    command: ["sh"],
+  });
+  mkdirSync(join(cwd, "layout"), { recursive: true });
+  writeFileSync(join(cwd, "a:b.tar"), "");
+  expect(await resolve("oci-dir:layout:v1")).toMatchObject({
+    path: join(cwd, "layout"),
+    tag: "v1",
+    name: "v1",
+  });
+  expect(await resolve("oci-archive:a:b.tar")).toMatchObject({ path: join(cwd, "a:b.tar"), name: "a-b" });
+  expect(await resolve("docker-archive:a:b.tar:team/redis:7")).toMatchObject({
+    path: join(cwd, "a:b.tar"),
+    tag: "team/redis:7",
+    name: "redis",
   });
 });
 

@@ -4,6 +4,7 @@ import { basename, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { CinchError, NotSupportedError } from "../base/index.ts";
 import { openEngine } from "./engine/open.ts";
+import type { StoredForm } from "./open.ts";
 import { PROJECT_FILE, type Project, readProject } from "./project.ts";
 
 interface Common {
@@ -23,6 +24,7 @@ interface Common {
 export type Target = Common &
   (
     | { kind: "image"; engine: "docker" | "podman"; image: string; command?: string[] }
+    | { kind: "stored"; form: StoredForm; path: string; tag?: string; command?: string[] }
     | { kind: "container"; id: string }
     | { kind: "rootfs"; path: string; command?: string[]; cwd?: string }
     | { kind: "file"; path: string; root: string; args: string[] }
@@ -39,16 +41,8 @@ export interface ResolveOptions {
   config?: string;
 }
 
-/** Forms that come later, each with what serves until then. */
-const LATER: Readonly<Record<string, string>> = {
-  registry: "docker pull REF, then docker:REF",
-  "oci-dir": "skopeo copy oci:DIR docker-daemon:NAME:latest, then docker:NAME",
-  "oci-archive": "podman load -i FILE, then podman:NAME",
-  "docker-archive": "docker load -i FILE, then docker:NAME",
-};
-
 const FORMS =
-  "docker:NAME, podman:NAME, container:ID, rootfs:DIR, file:PATH, a folder with cinch.yaml, or -- COMMAND";
+  "docker:NAME, podman:NAME, container:ID, registry:REF, oci-dir:DIR, oci-archive:FILE, docker-archive:FILE, rootfs:DIR, file:PATH, a folder with cinch.yaml, or -- COMMAND";
 
 /**
  * What a user means by a target's text (contract: "Targets"). Undefined: the command alone, or the cinch.yaml of the
@@ -86,16 +80,13 @@ export async function resolveTarget(text: string | undefined, options: ResolveOp
     }
     case "file":
       return fileTarget(need(rest, text), text, options);
+    case "registry":
+    case "oci-dir":
+    case "oci-archive":
+    case "docker-archive":
+      return storedTarget(scheme, need(rest, text), text, options);
     case undefined:
       break;
-    default: {
-      const instead = LATER[scheme];
-      if (instead !== undefined) {
-        throw new CinchError("target-not-yet", `${scheme}: targets are not read yet`, {
-          hint: `until then: ${instead}`,
-        });
-      }
-    }
   }
   if (/^\.{0,2}\//.test(text) || text === "." || text === ".." || text.endsWith("/")) {
     return folderTarget(text, options);
@@ -121,7 +112,7 @@ function imageTarget(
   text: string,
   command: readonly string[] | undefined,
 ): Target {
-  const name = fileName(image.slice(image.lastIndexOf("/") + 1).replace(/[@:].*$/, ""));
+  const name = imageName(image);
   return {
     kind: "image",
     engine,
@@ -131,6 +122,43 @@ function imageTarget(
     env: {},
     ...(command?.length ? { command: [...command] } : {}),
   };
+}
+
+function storedTarget(
+  form: StoredForm,
+  rest: string,
+  text: string,
+  { cwd, command }: ResolveOptions,
+): Target {
+  const common = {
+    kind: "stored" as const,
+    form,
+    text,
+    env: {},
+    ...(command?.length ? { command: [...command] } : {}),
+  };
+  if (form === "registry") return { ...common, path: rest, name: imageName(rest) };
+  // A colon may be part of the path, or stand before a tag.
+  const colons = [rest.length, ...[...rest.matchAll(/:/g)].map(({ index }) => index)];
+  const at = colons.find((one) => one > 0 && existsSync(resolve(cwd, rest.slice(0, one))));
+  if (at === undefined) throw new CinchError("no-target", `${text}: there is no ${resolve(cwd, rest)}`);
+  const path = resolve(cwd, rest.slice(0, at));
+  const tag = rest.slice(at + 1);
+  if (statSync(path).isDirectory() !== (form === "oci-dir"))
+    throw new CinchError(
+      "bad-target",
+      `${text}: ${path} is ${form === "oci-dir" ? "not a folder" : "a folder"}`,
+      {
+        hint: form === "oci-dir" ? `oci-archive:${path}` : `oci-dir:${path}, or rootfs:${path}`,
+      },
+    );
+  const name = tag === "" ? fileName(basename(path).replace(/\.(tar|tgz|tar\.\w+)$/, "")) : imageName(tag);
+  return { ...common, path, ...(tag === "" ? {} : { tag }), name };
+}
+
+/** "redis" of "registry.example/library/redis:7@sha256:…". */
+function imageName(reference: string): string {
+  return fileName(reference.slice(reference.lastIndexOf("/") + 1).replace(/[@:].*$/, ""));
 }
 
 function fileTarget(path: string, text: string, { cwd, root = "/", command }: ResolveOptions): Target {
@@ -199,7 +227,7 @@ async function projectTarget(path: string, text: string, options: ResolveOptions
       "bad-project",
       `${project.file}: target: '${project.target}' does not say what it is`,
       {
-        hint: "docker:NAME, podman:NAME, rootfs:DIR or file:PATH; a program of this machine goes under command:",
+        hint: "docker:NAME, podman:NAME, rootfs:DIR, file:PATH …; a program of this machine goes under command:",
       },
     );
   }

@@ -22,4 +22,3 @@ export { type WorkloadFlags, parseReady, parseSignal, workloadOf } from "./parse
 export { type PrepareOptions, engineFor, prepareSubject } from "./prepare.ts";
 export { type RunWorkloadOptions, runWorkload } from "./run.ts";
 export { quoteWord, splitWords } from "./words.ts";
-export { type ExportedImage, exportedImage as imageFolder } from "./rootfs.ts";

@@ -20,6 +20,14 @@ export interface PrepareOptions {
   stdio?: "capture" | "inherit";
 }
 
+/** How an engine comes to have an image. */
+const RUN_STORED: Readonly<Record<Extract<Target, { kind: "stored" }>["form"], string>> = {
+  registry: "docker pull REF, then docker:REF",
+  "oci-dir": "skopeo copy oci:DIR docker-daemon:NAME:latest, then docker:NAME",
+  "oci-archive": "podman load -i FILE, then podman:NAME",
+  "docker-archive": "docker load -i FILE, then docker:NAME",
+};
+
 /** What starts a target where nothing else is said. */
 export function engineFor(target: Target, wanted?: EngineName): EngineName {
   const engine = wanted ?? target.project?.engine;
@@ -56,6 +64,14 @@ export function engineFor(target: Target, wanted?: EngineName): EngineName {
         engine,
         "a root folder runs as a bundle",
         "--engine runc or crun, or: tar -C DIR -c . | docker import - NAME",
+      );
+    case "stored":
+      throw new CinchError(
+        "unfit-engine",
+        `${target.text} is an image that no engine has: it can be analyzed, not run`,
+        {
+          hint: RUN_STORED[target.form],
+        },
       );
     case "container":
       throw new CinchError("runs-already", `${target.text} runs already: it is observed, not started`, {

@@ -32,7 +32,7 @@ const healthcheck = z
   .object({ Test: list(z.string()), Interval: z.number().nullish(), Timeout: z.number().nullish() })
   .nullish();
 
-const config = z.object({
+export const configAnswer = z.object({
   Entrypoint: words,
   Cmd: words,
   Env: list(z.string()),
@@ -61,7 +61,7 @@ export const imageAnswer = z.object({
   Architecture: text,
   Os: text,
   RepoTags: list(z.string()),
-  Config: config.nullish(),
+  Config: configAnswer.nullish(),
 });
 
 export const createAnswer = z.object({ Id: z.string().min(1), Warnings: list(z.string()) });
@@ -102,4 +102,4 @@ export const execAnswer = z.object({ Running: z.boolean(), ExitCode: z.number().
 
 export const imageListAnswer = z.array(z.object({ Id: z.string(), RepoTags: list(z.string()) }));
 
-export type ImageAnswer = z.output<typeof imageAnswer>;
+export type ConfigAnswer = z.output<typeof configAnswer>;

@@ -87,7 +87,7 @@ export class EngineClient {
       id: image.Id,
       architecture: image.Architecture,
       tags: image.RepoTags,
-      config: imageConfigOf(image),
+      config: imageConfigOf(image.Config),
     };
   }
 
@@ -236,6 +236,11 @@ export class EngineClient {
   /** The container's whole file system as a tar archive. Volumes are not in it. */
   export(id: string, signal?: AbortSignal): Promise<IncomingMessage> {
     return this.#socket.send({ method: "GET", path: containerPath(id, "/export"), signal });
+  }
+
+  /** An image as `docker save` writes it. */
+  save(id: string, signal?: AbortSignal): Promise<IncomingMessage> {
+    return this.#socket.send({ method: "GET", path: `/images/${encodeURIComponent(id)}/get`, signal });
   }
 
   /** One path of the container's file system as a tar archive; undefined if there is no such path. */

@@ -1,0 +1,91 @@
+import { resolve } from "node:path";
+import { CinchError, type Talk } from "../base/index.ts";
+import { openEngine } from "./engine/open.ts";
+import { dockerArchiveParts, ociArchiveParts } from "./oci/archived.ts";
+import { ImageArchive } from "./oci/archive.ts";
+import { folderParts } from "./oci/folder.ts";
+import { type OpenImage, openLayers } from "./oci/open.ts";
+import { isPlatform, parsePlatform, platformText } from "./oci/platform.ts";
+import type { ImageParts } from "./oci/source.ts";
+import { registryParts } from "./registry/pull.ts";
+
+/** Where an image lies that no engine has. */
+export type StoredForm = "registry" | "oci-dir" | "oci-archive" | "docker-archive";
+
+/** An image: an engine's, or stored. */
+export type ImagePlace =
+  | { kind: "image"; engine: "docker" | "podman"; image: string; text: string }
+  | { kind: "stored"; form: StoredForm; path: string; tag?: string; text: string };
+
+export interface OpenImageOptions {
+  /** "linux/arm64"; this machine's without. Of an engine's image there is one only. */
+  platform?: string;
+  talk?: Talk;
+  signal?: AbortSignal;
+}
+
+/**
+ * Opens the files of an image: its layers, read once and checked, put on each other. Nothing is written but bytes of
+ * compressed layers, to a file that has no name. Throws `no-image`, `no-platform`, `bad-image`, `bad-layer`, `bad-tar`,
+ * `wrong-digest`, `path-escape`, `link-escape`, `too-large`, and what engines and registries say.
+ */
+export async function openImage(place: ImagePlace, options: OpenImageOptions = {}): Promise<OpenImage> {
+  const { parts, close } =
+    place.kind === "image" ? await savedParts(place, options) : await storedParts(place, options);
+  const opened = await openLayers(parts, { ...options, close });
+  const wanted = options.platform === undefined ? undefined : parsePlatform(options.platform);
+  if (wanted !== undefined && !isPlatform(wanted, opened.platform)) {
+    opened.tree[Symbol.dispose]();
+    throw new CinchError(
+      "no-platform",
+      `${place.text} is for ${platformText(opened.platform)}, not for ${platformText(wanted)}`,
+    );
+  }
+  return opened;
+}
+
+interface Parts {
+  parts: ImageParts;
+  close: () => void;
+}
+
+/** What the engine writes when it saves the image. */
+async function savedParts(
+  { engine: name, image, text }: Extract<ImagePlace, { kind: "image" }>,
+  { signal }: OpenImageOptions,
+): Promise<Parts> {
+  await using engine = await openEngine(name);
+  const { id } = await engine.client.image(image);
+  const archive = await ImageArchive.receive(await engine.client.save(id, signal), text, signal);
+  return await closing(archive, () => dockerArchiveParts(archive, undefined));
+}
+
+async function storedParts(
+  { form, path, tag, text }: Extract<ImagePlace, { kind: "stored" }>,
+  options: OpenImageOptions,
+): Promise<Parts> {
+  const platform = parsePlatform(options.platform);
+  switch (form) {
+    case "registry":
+      return registryParts(path, platform, options);
+    case "oci-dir":
+      return folderParts(resolve(path), tag, text, platform);
+    case "oci-archive": {
+      const archive = await ImageArchive.open(path, text, options.signal);
+      return closing(archive, () => ociArchiveParts(archive, tag, platform));
+    }
+    case "docker-archive": {
+      const archive = await ImageArchive.open(path, text, options.signal);
+      return closing(archive, () => dockerArchiveParts(archive, tag));
+    }
+  }
+}
+
+async function closing(archive: ImageArchive, work: () => ImageParts | Promise<ImageParts>): Promise<Parts> {
+  try {
+    return { parts: await work(), close: () => archive.close() };
+  } catch (error) {
+    archive.close();
+    throw error;
+  }
+}
