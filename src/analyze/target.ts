@@ -54,8 +54,7 @@ const MAX_COMPARED = 3;
 export async function analyzeTarget(source: AnalyzeSource, options: AnalyzeOptions): Promise<Analysis> {
   if (options.cacheFolder === undefined) return new TargetAnalysis(source, options).run();
   const { tree, ...what } = source;
-  const { mode, assume, noAssume, plugins, compare, alone } = options;
-  const asked = { what, how: { mode, assume, noAssume, plugins, compare, alone } };
+  const asked = { what, how: howOf(options) };
   const answers = new AnswerCache(options.cacheFolder);
   const known = answers.read(asked, tree);
   if (known !== undefined) return known;
@@ -63,6 +62,36 @@ export async function analyzeTarget(source: AnalyzeSource, options: AnalyzeOptio
   const analysis = await new TargetAnalysis({ ...source, tree: watched }, options).run();
   answers.write(asked, watched.questions, analysis);
   return analysis;
+}
+
+/** An image, by what names it and no other, and how it is started. */
+export interface FixedSource {
+  digest: string;
+  target: string;
+  command?: readonly string[];
+  env: Readonly<Record<string, string>>;
+}
+
+/**
+ * As `analyzeTarget`, for an image that never changes: where its analysis is kept, the image is not even opened. `open` is
+ * called at most once; what it gives is the caller's to close.
+ */
+export async function analyzeFixed(
+  what: FixedSource,
+  options: AnalyzeOptions,
+  open: () => Promise<AnalyzeSource>,
+): Promise<Analysis> {
+  const answers = options.cacheFolder === undefined ? undefined : new AnswerCache(options.cacheFolder);
+  const asked = { what, how: howOf(options) };
+  const known = answers?.read(asked);
+  if (known !== undefined) return known;
+  const analysis = await new TargetAnalysis(await open(), options).run();
+  answers?.write(asked, {}, analysis);
+  return analysis;
+}
+
+function howOf({ mode, assume, noAssume, plugins, compare, alone }: AnalyzeOptions): object {
+  return { mode, assume, noAssume, plugins, compare, alone };
 }
 
 class TargetAnalysis {

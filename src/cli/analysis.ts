@@ -1,11 +1,14 @@
 import { homedir } from "node:os";
 import { join, relative } from "node:path";
-import { type AnalyzeOptions, analyzeTarget } from "../analyze/index.ts";
-import { CinchError } from "../base/index.ts";
+import { type AnalyzeOptions, type AnalyzeSource, analyzeFixed, analyzeTarget } from "../analyze/index.ts";
+import { CinchError, Cleanup } from "../base/index.ts";
 import {
   type FileTree,
   type ImageConfig,
+  type OpenImage,
+  type OpenImageOptions,
   type Target,
+  locateImage,
   openFolder,
   openImage,
   plainConfig,
@@ -29,23 +32,8 @@ const nothingToClose = { async [Symbol.asyncDispose]() {} };
 export async function targetFiles(session: Session, target: Target): Promise<TargetFiles> {
   switch (target.kind) {
     case "image":
-    case "stored": {
-      session.talk.phase(`reading ${target.text}`);
-      const { tree, config } = await openImage(target, {
-        ...(session.platform !== undefined && { platform: session.platform }),
-        talk: session.talk,
-        signal: session.signal,
-      });
-      const env = [...config.env, ...Object.entries(target.env).map(([name, value]) => `${name}=${value}`)];
-      return {
-        tree,
-        config: { ...config, env },
-        ...(target.command && { command: target.command }),
-        async [Symbol.asyncDispose]() {
-          tree[Symbol.dispose]();
-        },
-      };
-    }
+    case "stored":
+      return imageFiles(target, await openImage(target, imageOptions(session)));
     case "rootfs":
       return {
         tree: openFolder(target.path, target.text),
@@ -85,6 +73,25 @@ export async function targetFiles(session: Session, target: Target): Promise<Tar
   }
 }
 
+type ImageTarget = Extract<Target, { kind: "image" | "stored" }>;
+
+function imageOptions(session: Session): OpenImageOptions {
+  const { platform, talk, signal } = session;
+  return { ...(platform !== undefined && { platform }), talk, signal };
+}
+
+function imageFiles(target: ImageTarget, { tree, config }: OpenImage): TargetFiles {
+  const env = [...config.env, ...Object.entries(target.env).map(([name, value]) => `${name}=${value}`)];
+  return {
+    tree,
+    config: { ...config, env },
+    ...(target.command && { command: target.command }),
+    async [Symbol.asyncDispose]() {
+      tree[Symbol.dispose]();
+    },
+  };
+}
+
 /** Where summaries of modules are kept between runs (XDG Base Directory specification). */
 export function cacheFolder(env: Readonly<Record<string, string | undefined>>): string {
   const base = env["XDG_CACHE_HOME"];
@@ -97,16 +104,36 @@ export async function analyzeJob(
   target: Target,
   options: Pick<AnalyzeOptions, "mode" | "assume" | "noAssume" | "plugins">,
 ): Promise<Analysis> {
-  await using files = await targetFiles(session, target);
-  const { tree, config, command, file } = files;
-  session.talk.phase("analyzing the code");
-  return await analyzeTarget(
-    { tree, config, target: target.text, ...(command && { command }), ...(file !== undefined && { file }) },
-    {
-      ...options,
-      cacheFolder: cacheFolder(session.context.process.env),
-      talk: session.talk,
-      signal: session.signal,
-    },
-  );
+  const { talk, signal } = session;
+  const settings = { ...options, cacheFolder: cacheFolder(session.context.process.env), talk, signal };
+  if (target.kind !== "image" && target.kind !== "stored") {
+    await using files = await targetFiles(session, target);
+    talk.phase("analyzing the code");
+    return await analyzeTarget(sourceOf(target, files), settings);
+  }
+  talk.phase(`reading ${target.text}`);
+  using image = await locateImage(target, imageOptions(session));
+  await using undo = new Cleanup();
+  const what = {
+    digest: image.digest,
+    target: target.text,
+    env: target.env,
+    ...(target.command && { command: target.command }),
+  };
+  return await analyzeFixed(what, settings, async () => {
+    const files = imageFiles(target, await image.open());
+    undo.add(async () => files[Symbol.asyncDispose]());
+    talk.phase("analyzing the code");
+    return sourceOf(target, files);
+  });
+}
+
+function sourceOf(target: Target, { tree, config, command, file }: TargetFiles): AnalyzeSource {
+  return {
+    tree,
+    config,
+    target: target.text,
+    ...(command && { command }),
+    ...(file !== undefined && { file }),
+  };
 }

@@ -23,7 +23,9 @@ export interface Job {
   local: boolean;
 }
 
-type JobFlags = SharedFlags & StartFlags & Partial<WorkloadFlags> & { name?: string };
+type JobFlags = SharedFlags &
+  StartFlags &
+  Partial<WorkloadFlags> & { name?: string; only?: "recorded" | "reachable" };
 
 /**
  * Finds the target and puts its workload together. Without a target and a command: that of cinch.yaml, or of
@@ -49,8 +51,9 @@ export async function openJob(
   const { project } = target;
   const written =
     flags.workload === undefined ? project?.workload : readWorkloadFile(session.path(flags.workload));
-  // A container that runs already is nobody's to start.
-  const engine = target.kind === "container" ? undefined : engineFor(target, flags.engine);
+  // A container that runs already is nobody's to start, and an image that is only analyzed is not started.
+  const isStarted = target.kind !== "container" && !(target.kind === "stored" && flags.only === "reachable");
+  const engine = isStarted ? engineFor(target, flags.engine) : undefined;
   return {
     target,
     given: text ?? (command === undefined ? "." : ""),

@@ -24,24 +24,62 @@ export interface OpenImageOptions {
   signal?: AbortSignal;
 }
 
+/** An image that was found, and whose layers were not read yet. */
+export interface LocatedImage extends Disposable {
+  /** What names this image and no other. */
+  digest: string;
+  /** Reads the layers; once. The tree that it gives is the caller's to dispose of. */
+  open(): Promise<OpenImage>;
+}
+
+/**
+ * Finds an image: what is needed to know which one it is, and no more. Throws `no-image`, `no-platform`, `bad-image`,
+ * `wrong-digest`, and what engines and registries say.
+ */
+export async function locateImage(place: ImagePlace, options: OpenImageOptions = {}): Promise<LocatedImage> {
+  if (place.kind === "image") {
+    await using engine = await openEngine(place.engine);
+    const { id } = await engine.client.image(place.image);
+    const open = async (): Promise<OpenImage> => opened(await savedParts(place, id, options), place, options);
+    return { digest: id, open, [Symbol.dispose]() {} };
+  }
+  const parts = await storedParts(place, options);
+  let isMine = true;
+  return {
+    digest: parts.parts.digest,
+    open() {
+      isMine = false;
+      return opened(parts, place, options);
+    },
+    [Symbol.dispose]() {
+      if (isMine) parts.close();
+    },
+  };
+}
+
 /**
  * Opens the files of an image: its layers, read once and checked, put on each other. Nothing is written but bytes of
- * compressed layers, to a file that has no name. Throws `no-image`, `no-platform`, `bad-image`, `bad-layer`, `bad-tar`,
- * `wrong-digest`, `path-escape`, `link-escape`, `too-large`, and what engines and registries say.
+ * compressed layers, to a file that has no name. Throws as `locateImage`, and `bad-layer`, `bad-tar`, `sparse-tar`,
+ * `bad-compression`, `path-escape`, `link-escape`, `too-large`.
  */
 export async function openImage(place: ImagePlace, options: OpenImageOptions = {}): Promise<OpenImage> {
-  const { parts, close } =
-    place.kind === "image" ? await savedParts(place, options) : await storedParts(place, options);
-  const opened = await openLayers(parts, { ...options, close });
+  using image = await locateImage(place, options);
+  return await image.open();
+}
+
+async function opened(
+  { parts, close }: Parts,
+  place: ImagePlace,
+  options: OpenImageOptions,
+): Promise<OpenImage> {
+  const image = await openLayers(parts, { ...options, close });
   const wanted = options.platform === undefined ? undefined : parsePlatform(options.platform);
-  if (wanted !== undefined && !isPlatform(wanted, opened.platform)) {
-    opened.tree[Symbol.dispose]();
-    throw new CinchError(
-      "no-platform",
-      `${place.text} is for ${platformText(opened.platform)}, not for ${platformText(wanted)}`,
-    );
-  }
-  return opened;
+  if (wanted === undefined || isPlatform(wanted, image.platform)) return image;
+  image.tree[Symbol.dispose]();
+  throw new CinchError(
+    "no-platform",
+    `${place.text} is for ${platformText(image.platform)}, not for ${platformText(wanted)}`,
+  );
 }
 
 interface Parts {
@@ -51,11 +89,11 @@ interface Parts {
 
 /** What the engine writes when it saves the image. */
 async function savedParts(
-  { engine: name, image, text }: Extract<ImagePlace, { kind: "image" }>,
+  { engine: name, text }: Extract<ImagePlace, { kind: "image" }>,
+  id: string,
   { signal }: OpenImageOptions,
 ): Promise<Parts> {
   await using engine = await openEngine(name);
-  const { id } = await engine.client.image(image);
   const archive = await ImageArchive.receive(await engine.client.save(id, signal), text, signal);
   return await closing(archive, () => dockerArchiveParts(archive, undefined));
 }

@@ -30,16 +30,20 @@ export class AnswerCache {
     this.#folder = join(base, "analyses", codeStamp());
   }
 
-  /** The kept analysis for a description of what is asked for; undefined where there is none that still holds. */
-  read(asked: unknown, tree: FileTree): Analysis | undefined {
+  /**
+   * The kept analysis for a description of what is asked for; undefined where there is none that still holds. Without a
+   * tree: what is described never changes, as an image that its digest names.
+   */
+  read(asked: unknown, tree?: FileTree): Analysis | undefined {
     try {
       const bytes = brotliDecompressSync(readBounded(this.#path(asked), MAX_ANSWER_BYTES), {
         maxOutputLength: MAX_ANSWER_BYTES,
       });
       const { questions, analysis } = JSON.parse(bytes.toString("utf8")) as Answer;
-      return Object.entries(questions).every(([question, answer]) => answerTo(tree, question) === answer)
-        ? analysis
-        : undefined;
+      const asksNothing = Object.keys(questions).length === 0;
+      const holds = ([question, answer]: [string, string]): boolean =>
+        tree !== undefined && answerTo(tree, question) === answer;
+      return asksNothing || Object.entries(questions).every(holds) ? analysis : undefined;
     } catch {
       return undefined;
     }

@@ -134,6 +134,12 @@ const ANALYSIS_FAILURES = new Set([
   "too-large",
   "unreadable",
   "tree-loop",
+  "bad-image",
+  "bad-tar",
+  "sparse-tar",
+  "bad-layer",
+  "link-escape",
+  "path-escape",
 ]);
 
 function need({ found, reason }: Analyzed): Analysis {
