@@ -5,3 +5,4 @@ export { MAX_DOCUMENT_BYTES, readBounded } from "./read.ts";
 export { parseDuration } from "./duration.ts";
 export { type Talk, silent } from "./talk.ts";
 export { Cleanup } from "./cleanup.ts";
+export { yaml } from "./yaml.ts";

@@ -66,16 +66,6 @@ export async function openJob(
   };
 }
 
-/** The target alone, for what runs nothing: another machine's programs will do too. */
-export function findTarget(
-  session: Session,
-  flags: Pick<JobFlags, "root" | "config">,
-  given: string | undefined,
-): Promise<Target> {
-  const { cwd, command } = session.context;
-  return resolveTarget(given, { command, root: flags.root, cwd, config: flags.config });
-}
-
 /** Nothing exercises the target and nothing ends it, unless it ends by itself. */
 export function isEndless({ workload }: Job): boolean {
   return workload.steps.length === 0 && workload.duration === undefined;

@@ -7,7 +7,6 @@ import { folderParts } from "./oci/folder.ts";
 import { type OpenImage, openLayers } from "./oci/open.ts";
 import { isPlatform, parsePlatform, platformText } from "./oci/platform.ts";
 import type { ImageParts } from "./oci/source.ts";
-import { registryParts } from "./registry/pull.ts";
 
 /** Where an image lies that no engine has. */
 export type StoredForm = "registry" | "oci-dir" | "oci-archive" | "docker-archive";
@@ -104,8 +103,10 @@ async function storedParts(
 ): Promise<Parts> {
   const platform = parsePlatform(options.platform);
   switch (form) {
-    case "registry":
+    case "registry": {
+      const { registryParts } = await import("./registry/pull.ts");
       return registryParts(path, platform, options);
+    }
     case "oci-dir":
       return folderParts(resolve(path), tag, text, platform);
     case "oci-archive": {

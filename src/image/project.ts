@@ -1,7 +1,6 @@
 import { dirname, join, resolve } from "node:path";
-import { LineCounter, isNode, parseDocument } from "yaml";
 import type { z } from "zod";
-import { CinchError, readBounded } from "../base/index.ts";
+import { CinchError, readBounded, yaml } from "../base/index.ts";
 import { type ProjectFile, type ProjectWorkload, projectSchema, workloadSchema } from "./project-schema.ts";
 
 export const PROJECT_FILE = "cinch.yaml";
@@ -51,6 +50,7 @@ export function readWorkloadFile(path: string): ProjectWorkload {
 }
 
 function parseYaml<T extends z.ZodType>(text: string, source: string, schema: T): z.output<T> {
+  const { LineCounter, isNode, parseDocument } = yaml();
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, logLevel: "error" });
   const at = (offset: number | undefined): string => {

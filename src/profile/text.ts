@@ -1,5 +1,5 @@
-import { LineCounter, type Node, isScalar, parseDocument, visit } from "yaml";
-import { messageOf } from "../base/index.ts";
+import type { Node } from "yaml";
+import { messageOf, yaml } from "../base/index.ts";
 
 /**
  * Text as a plain value, with whatever stands in the way of reading it. Documents come from anywhere, so what a reader
@@ -50,6 +50,7 @@ function readYaml(text: string, about: "all" | "twice" = "all"): Reading {
       `it has ${text.length} characters, and as YAML at most ${MAX_YAML} are read; write it as JSON`,
     ]);
   }
+  const { LineCounter, isScalar, parseDocument, visit } = yaml();
   const lines = new LineCounter();
   const problems: string[] = [];
   const tell = (problem: string): void => {

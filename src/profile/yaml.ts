@@ -1,4 +1,5 @@
-import { Document, type Node, type Scalar, type YAMLMap, type YAMLSeq, isMap, isScalar, isSeq } from "yaml";
+import type { Node, Scalar, YAMLMap, YAMLSeq } from "yaml";
+import { yaml } from "../base/index.ts";
 import { describeRow } from "./args.ts";
 import type { ArgTest, Profile, SyscallGrant } from "./model.ts";
 
@@ -39,6 +40,7 @@ export function stringifyProfile(profile: Profile): string {
     noNewPrivileges: profile.noNewPrivileges,
     isolation: profile.isolation,
   };
+  const { Document } = yaml();
   const document = new Document(ordered, { aliasDuplicateObjects: false });
   document.commentBefore =
     " A security profile made by cinch. To see why a grant is there: cinch explain THIS-FILE GRANT";
@@ -60,6 +62,7 @@ export function stringifyProfile(profile: Profile): string {
 }
 
 function layOut(node: Node): void {
+  const { isMap, isScalar, isSeq } = yaml();
   if (isMap(node)) {
     for (const { value } of node.items) layOut(value as Node);
   } else if (isSeq(node)) {
@@ -75,6 +78,7 @@ function widthOf({ items }: YAMLSeq): number {
 
 /** One alternative a line, with what it says in words; numbers of bits in hexadecimal. */
 function layOutLimits(grant: SyscallGrant, map: YAMLMap): void {
+  const { isScalar } = yaml();
   map.flow = false;
   const rows = map.get("args") as YAMLSeq<YAMLSeq<YAMLMap>>;
   rows.flow = false;

@@ -1,9 +1,9 @@
 import { analyzeJob } from "../analysis.ts";
 import type { CinchContext } from "../context.ts";
 import { FORMATS } from "../formats.ts";
-import { findTarget } from "../job.ts";
 import { analysisText } from "../reports/analysis.ts";
 import { Session, jsonText } from "../session.ts";
+import { findTarget } from "../target.ts";
 import type { AnalyzeFlags } from "../tree.ts";
 
 export default async function analyze(

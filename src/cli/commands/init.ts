@@ -1,7 +1,6 @@
 import { existsSync } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
-import { stringify } from "yaml";
-import { CinchError } from "../../base/index.ts";
+import { CinchError, yaml } from "../../base/index.ts";
 import { writeFiles } from "../atomic.ts";
 import type { CinchContext } from "../context.ts";
 import { FORMATS } from "../formats.ts";
@@ -70,11 +69,11 @@ emit:
 }
 
 function scalar(text: string): string {
-  return stringify(text).trimEnd();
+  return yaml().stringify(text).trimEnd();
 }
 
 function flow(words: readonly string[]): string {
-  return stringify(words, { collectionStyle: "flow", lineWidth: 0 }).trimEnd();
+  return yaml().stringify(words, { collectionStyle: "flow", lineWidth: 0 }).trimEnd();
 }
 
 /** A name for the files: `redis` of docker:redis:7, else that of the folder. */

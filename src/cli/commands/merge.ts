@@ -1,5 +1,4 @@
-import { stringify } from "yaml";
-import { CinchError } from "../../base/index.ts";
+import { CinchError, yaml } from "../../base/index.ts";
 import {
   type Analysis,
   type EvidenceFile,
@@ -36,10 +35,12 @@ export default async function merge(
     kind,
     documents.map(({ document }) => document),
   );
-  const yaml = (): string => (merged.kind === "profile" ? stringifyProfile(merged) : stringify(merged));
+  const asYaml = (): string =>
+    merged.kind === "profile" ? stringifyProfile(merged) : yaml().stringify(merged);
   // Profiles are read by people, the others by programs.
-  if (session.outputs.length === 0) this.process.stdout.write(kind === "profile" ? yaml() : jsonText(merged));
-  else session.write((format) => (format === "yaml" ? yaml() : jsonText(merged)));
+  if (session.outputs.length === 0)
+    this.process.stdout.write(kind === "profile" ? asYaml() : jsonText(merged));
+  else session.write((format) => (format === "yaml" ? asYaml() : jsonText(merged)));
 }
 
 function union(
