@@ -43,8 +43,11 @@ export function addLoaded(reach: Reach, module: Module): void {
     if (/^\.(preinit|init|fini)_array|^\.[cd]tors/.test(name)) arrays.push({ address, size });
   for (const { address, size } of arrays) {
     const { from, to } = module.slotsIn(address, address + size);
-    for (let i = from; i < to; i += 1)
-      if (module.slots.kinds[i] === SLOT.relative) reach.addRoot(module, module.slots.values[i]!);
+    for (let i = from; i < to; i += 1) {
+      const value = module.slots.values[i]!;
+      if (module.slots.kinds[i] === SLOT.relative) reach.addRoot(module, value);
+      else if (module.slots.kinds[i] === SLOT.symbol) addSymbol(reach, module, value);
+    }
   }
   for (const { name, address } of module.elf.sections)
     if (name === ".init" || name === ".fini") reach.addRoot(module, address);
@@ -56,6 +59,14 @@ export function addLoaded(reach: Reach, module: Module): void {
       if (found?.symbol.kind === "ifunc") reach.addRoot(found.module, found.symbol.address);
     }
   }
+}
+
+/** An initialiser that others may see is called by its name: whichever module's definition that comes to be. */
+function addSymbol(reach: Reach, module: Module, index: number): void {
+  const found = reach.scope.resolve(module, index);
+  if (found !== undefined) reach.addRootSymbol(found);
+  const own = module.elf.dynamicSymbols[index];
+  if (own?.defined) reach.addRootSymbol({ module, symbol: own });
 }
 
 /** What the loader looks up by name. */

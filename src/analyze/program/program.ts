@@ -202,27 +202,30 @@ class Linking {
   #addFound(): boolean {
     let isNew = false;
     const resolver = new Resolver(this.#reach);
-    const wanted = new Map<Module, Set<string> | "any">();
+    const wanted = new Map<Module, { names: Set<string>; isOpen: boolean }>();
     for (const finder of FINDERS)
       for (const { module, address } of reachedExports(this.#reach, finder))
         for (const source of outsideCallers(resolver, module, address)) {
           const register = source.module.machine.functionArguments[NAME_ARGUMENT]!;
           const found = resolver.valuesAt(source.module, source.address, { register });
-          const names = wanted.get(source.module) ?? new Set();
-          if (names === "any") continue;
-          for (const text of textsOf(found)) names.add(text);
-          wanted.set(source.module, isOpen(found) ? "any" : names);
+          const asked = wanted.get(source.module) ?? { names: new Set(), isOpen: false };
+          for (const text of textsOf(found)) asked.names.add(text);
+          asked.isOpen ||= isOpen(found);
+          wanted.set(source.module, asked);
         }
-    for (const [module, names] of wanted)
-      for (const name of names === "any" ? this.#exportsIn(module) : names) {
-        const key = `symbol:${name}`;
-        const found = this.#asked.has(key) ? undefined : this.#reach.scope.find(name);
-        if (found === undefined) continue;
-        if (names === "any" && this.#literalLookups && isLibc(found.module)) continue;
-        this.#asked.add(key);
-        this.#reach.addRootSymbol(found);
-        isNew = true;
-      }
+    const find = (name: string, isNamed: boolean): void => {
+      const key = `symbol:${name}`;
+      const found = this.#asked.has(key) ? undefined : this.#reach.scope.find(name);
+      if (found === undefined) return;
+      if (!isNamed && this.#literalLookups && isLibc(found.module)) return;
+      this.#asked.add(key);
+      this.#reach.addRootSymbol(found);
+      isNew = true;
+    };
+    for (const [module, asked] of wanted) {
+      for (const name of asked.names) find(name, true);
+      if (asked.isOpen) for (const name of this.#exportsIn(module)) find(name, false);
+    }
     return isNew;
   }
 
