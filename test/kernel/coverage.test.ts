@@ -1,18 +1,11 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { SummaryCache } from "../../src/analyze/load/cache.ts";
-import { TreeLibraries } from "../../src/analyze/load/libraries.ts";
-import { Loader } from "../../src/analyze/load/loader.ts";
-import { findModules, matchLibraryPattern, nssModules } from "../../src/analyze/plugins/index.ts";
-import { type LinkedProgram, linkProgram } from "../../src/analyze/program/program.ts";
-import { openFolder } from "../../src/image/index.ts";
+import { Coverage, ready } from "../support/coverage.ts";
 import { ensurePackages } from "../support/packages.ts";
-import { type Linked, executedCode } from "../support/qemu-coverage.ts";
+import type { RunOptions } from "../support/qemu-coverage.ts";
 import { tier } from "../support/tier.ts";
 
 /**
@@ -21,84 +14,16 @@ import { tier } from "../support/tier.ts";
  */
 tier("kernel")("no executed function is outside the reachable set", () => {
   let folder: string;
-  let loader: Loader;
-  let libraries: TreeLibraries;
+  let coverage: Coverage;
   beforeAll(() => {
     for (const [packages, proof] of PROGRAMS) ensurePackages(packages, proof);
     folder = mkdtempSync(join(tmpdir(), "cinch-coverage-"));
-    const tree = openFolder("/");
-    loader = new Loader(tree, new SummaryCache(join(folder, "cache")));
-    libraries = new TreeLibraries(loader);
+    coverage = new Coverage("/", join(folder, "cache"));
   }, 600_000);
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  function link(path: string, mode: "strict" | "tight"): LinkedProgram {
-    const { tree } = loader;
-    const file = loader.file(path)!;
-    const needed = libraries.of(file).files.map((one) => one.file.elf.dynamic?.soname ?? "");
-    return linkProgram(
-      loader,
-      file,
-      {
-        libraries,
-        nss: () => nssModules(tree),
-        gconv: () => [],
-        find: (name, by) =>
-          name.includes("%")
-            ? matchLibraryPattern(tree, name, libraries.folders)
-            : libraries.find(name, by.path),
-      },
-      {
-        mode,
-        plugins: findModules(tree, { path: file.path, needed }).modules,
-        literalLookups: mode === "tight",
-      },
-    );
-  }
-
-  const linked = (path: string): Linked | undefined => {
-    const file = loader.file(path);
-    if (file === undefined) return undefined;
-    const loads = file.elf.segments.filter(({ kind }) => kind === "load");
-    return {
-      path: file.path,
-      entry: file.elf.entry,
-      low: Math.min(...loads.map(({ address }) => address)),
-      high: Math.max(...loads.map(({ address, memorySize }) => address + memorySize)),
-      isFixed: file.elf.type === "executable",
-    };
-  };
-
-  /** Executed functions that the analysis does not reach, by name. */
-  async function outside(
-    argv: string[],
-    options: Parameters<typeof executedCode>[2] = {},
-  ): Promise<string[]> {
-    const path = realpathSync(argv[0]!);
-    const executed = await executedCode(argv, linked, options);
-    expect(executed.get(path)?.size).toBeGreaterThan(50);
-    const found = new Set<string>();
-    // Tight is the smaller set: what it holds, strict holds too.
-    const { reach } = link(path, "tight");
-    for (const [file, addresses] of executed) {
-      const module = reach.modules.find((one) => one.path === file);
-      if (module === undefined) {
-        found.add(`${file} is not loaded`);
-        continue;
-      }
-      for (const address of addresses) {
-        const index = module.functionAt(address);
-        if (index < 0 || !reach.isReached(module, index))
-          found.add(`${module.name}:${index < 0 ? `0x${address.toString(16)}` : module.nameOf(index)}`);
-      }
-    }
-    return [...found].sort();
-  }
-
-  const ready = (port: number, more?: () => Promise<unknown>) => async (): Promise<void> => {
-    for (let i = 0; i < 400 && !(await answers(port)); i += 1) await sleep(100);
-    await more?.();
-  };
+  const outside = (argv: string[], options?: RunOptions): Promise<string[]> =>
+    coverage.outside(argv, options);
 
   test("sqlite3", async () => {
     const script = "create table t(a); insert into t values(1); select * from t order by a; .backup b.db";
@@ -217,10 +142,3 @@ const PROGRAMS: [packages: string[], proof: string][] = [
   [["busybox-static"], "/bin/busybox"],
   [["musl-tools", "gcc"], "/usr/bin/musl-gcc"],
 ];
-
-function answers(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1");
-    socket.once("connect", () => (socket.destroy(), resolve(true))).once("error", () => resolve(false));
-  });
-}

@@ -7,6 +7,21 @@ import { join } from "node:path";
 /** What a run executed: by the real path of each module, addresses as the module itself has them. */
 export type ExecutedCode = Map<string, Set<number>>;
 
+export interface RunOptions {
+  during?: (pid: number) => Promise<void>;
+  cwd?: string;
+  stop?: NodeJS.Signals;
+  /** A root folder, which holds qemu too; `argv` and all paths are its own. */
+  root?: string;
+  machine?: "x86_64" | "aarch64";
+}
+
+export interface Emulated {
+  executed: ExecutedCode;
+  /** Names of system calls, as qemu writes them. */
+  calls: Set<string>;
+}
+
 /** Where a file is linked to be loaded, and its entry. */
 export interface Linked {
   path: string;
@@ -24,16 +39,21 @@ export interface Linked {
 export async function executedCode(
   argv: readonly string[],
   linked: (path: string) => Linked | undefined,
-  options: { during?: (pid: number) => Promise<void>; cwd?: string; stop?: NodeJS.Signals } = {},
-): Promise<ExecutedCode> {
-  const folder = mkdtempSync(join(tmpdir(), "cinch-qemu-"));
+  options: RunOptions = {},
+): Promise<Emulated> {
+  const { root, machine = "x86_64" } = options;
+  const folder = mkdtempSync(join(root === undefined ? tmpdir() : join(root, "tmp"), "cinch-qemu-"));
   const log = join(folder, "log");
+  const qemu = `/usr/bin/qemu-${machine}-static`;
+  const inside = root === undefined ? log : log.slice(root.length);
+  const command = [qemu, "-d", "in_asm", "-strace", "-D", inside, "-E", "LD_SHOW_AUXV=1", ...argv];
   try {
-    const child = spawn("qemu-x86_64-static", ["-d", "in_asm", "-strace", "-D", log, ...argv], {
+    const [program, ...args] = root === undefined ? command : ["chroot", root, ...command];
+    const child = spawn(program!, args, {
       stdio: ["ignore", "pipe", "ignore"],
       cwd: options.cwd ?? folder,
-      // Bindings at the start, so that what the loader does for them is in the log too, and its own account of where it is.
-      env: { PATH: process.env["PATH"], LD_SHOW_AUXV: "1", LC_ALL: "C" },
+      // The loader's own account of where everything is goes to the program alone, not to what starts it.
+      env: { PATH: process.env["PATH"], LC_ALL: "C" },
     });
     let said = "";
     child.stdout.setEncoding("latin1").on("data", (text: string) => {
@@ -47,11 +67,17 @@ export async function executedCode(
     }
     await ended;
     clearTimeout(timer);
-    return readLog(readFileSync(log, "latin1"), said, argv[0]!, linked);
+    const text = readFileSync(log, "latin1");
+    const calls = new Set<string>();
+    for (const [, name] of text.matchAll(/^\d+ ([a-z_0-9]+)\(/gm)) calls.add(name!);
+    return { executed: readLog(text, said, argv[0]!, linked), calls };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
+
+/** Where qemu loads a program of arm64 that is position-independent: musl's loader does not say where it is. */
+const QEMU_BASE = 0x55_0000_0000;
 
 /** Reads qemu's log (7.2): `0x4000801a10:  48 89 e7 …` for code, `123 openat(AT_FDCWD,"/x",…) = 3` for calls. */
 export function readLog(
@@ -77,10 +103,10 @@ export function readLog(
   const entry = value("AT_ENTRY");
   if (main !== undefined) {
     if (main.isFixed) placed.push({ module: main, base: 0 });
-    else if (entry !== undefined) placed.push({ module: main, base: entry - main.entry });
+    else placed.push({ module: main, base: entry === undefined ? QEMU_BASE : entry - main.entry });
   }
   const interpreter = value("AT_BASE");
-  const loader = linked("/lib64/ld-linux-x86-64.so.2");
+  const loader = linked("/lib64/ld-linux-x86-64.so.2") ?? linked("/lib/ld-linux-aarch64.so.1");
   if (interpreter !== undefined && interpreter !== 0 && loader !== undefined)
     placed.push({ module: loader, base: interpreter });
   const addresses = new Set<number>();

@@ -60,8 +60,10 @@ export class Flow {
   storedAt(address: number): Value {
     const at = this.body.indexOf.get(address);
     const insn = at === undefined ? undefined : this.body.insns[at];
-    const effect = insn?.effects.find(({ to }) => typeof to === "object" && "global" in to);
-    if (effect === undefined) return unknown("a store that is not followed");
+    const stores = insn?.effects.filter(({ to }) => typeof to === "object" && !("register" in to)) ?? [];
+    // Of a pair it is not told which of the two it is about.
+    const [effect] = stores;
+    if (effect === undefined || stores.length > 1) return unknown("a store that is not followed");
     const state = this.#stateAt(address);
     return state instanceof State ? state.evaluate(effect.value, this.module.machine) : state;
   }

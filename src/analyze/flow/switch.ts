@@ -11,9 +11,10 @@ const known = new WeakMap<Module, Map<number, readonly number[]>>();
 
 /**
  * Where the jump tables of a function lead: the addresses in every table that its code refers to, of the forms that
- * compilers emit on x86-64 (GCC, LLVM): 32-bit distances from the table's own address, or in files that are not
- * position-independent 64-bit addresses. A table ends where something else is referred to, or at the first entry that
- * cannot be one of this function's.
+ * compilers emit (GCC, LLVM): 32-bit distances from the table's own address, in files that are not position-independent
+ * 64-bit addresses, and on aarch64 distances in instructions, of one, two or four bytes, from a place in the function whose
+ * address it makes. A table ends where something else is referred to, or at the first entry that cannot be one of this
+ * function's.
  */
 export function switchTargets(module: Module, index: number): readonly number[] {
   let byFunction = known.get(module);
@@ -26,8 +27,10 @@ export function switchTargets(module: Module, index: number): readonly number[] 
 function findTargets(module: Module, index: number): readonly number[] {
   const { starts, ends, refs } = module.code;
   const found = new Set<number>();
+  const from = lowerBound(refs.sites, starts[index]!);
   const to = lowerBound(refs.sites, ends[index]!);
-  for (let i = lowerBound(refs.sites, starts[index]!); i < to; i += 1) {
+  const places = module.machine.alignment === 4 ? ownPlaces(module, index, from, to) : [];
+  for (let i = from; i < to; i += 1) {
     if (refs.kinds[i] !== REF.address) continue;
     const table = refs.targets[i]!;
     const section = module.sectionAt(table);
@@ -39,6 +42,12 @@ function findTargets(module: Module, index: number): readonly number[] {
     collect(module, index, found, (entry) =>
       (entry + 1) * 4 <= view.byteLength ? table + view.getInt32(entry * 4, true) : undefined,
     );
+    for (const place of places)
+      for (const read of DISTANCES)
+        collect(module, index, found, (entry) => {
+          const distance = read(view, entry);
+          return distance === undefined ? undefined : place + distance * 4;
+        });
     if (module.elf.type === "executable")
       collect(module, index, found, (entry) =>
         (entry + 1) * 8 <= view.byteLength && view.getUint32(entry * 8 + 4, true) === 0
@@ -48,6 +57,26 @@ function findTargets(module: Module, index: number): readonly number[] {
   }
   return [...found];
 }
+
+/** The places in a function whose addresses it makes itself (ADR). */
+function ownPlaces(module: Module, index: number, from: number, to: number): number[] {
+  const { starts, ends, refs } = module.code;
+  const places = new Set<number>();
+  for (let i = from; i < to; i += 1) {
+    const target = refs.targets[i]!;
+    if (refs.kinds[i] === REF.address && target > starts[index]! && target < ends[index]!) places.add(target);
+  }
+  return [...places];
+}
+
+/** The entries of tables of distances, by their width and sign; undefined behind the end. */
+const DISTANCES: readonly ((view: DataView, entry: number) => number | undefined)[] = [
+  (view, entry) => (entry < view.byteLength ? view.getInt8(entry) : undefined),
+  (view, entry) => (entry < view.byteLength ? view.getUint8(entry) : undefined),
+  (view, entry) => ((entry + 1) * 2 <= view.byteLength ? view.getInt16(entry * 2, true) : undefined),
+  (view, entry) => ((entry + 1) * 2 <= view.byteLength ? view.getUint16(entry * 2, true) : undefined),
+  (view, entry) => ((entry + 1) * 4 <= view.byteLength ? view.getInt32(entry * 4, true) : undefined),
+];
 
 function collect(
   module: Module,

@@ -131,11 +131,11 @@ export class Module {
   /**
    * The object that holds an address: from the last address at or before it that something refers to, up to the next.
    * A symbol with a size keeps together what it names. Of a file that is not position-independent, where any number may
-   * look like a reference and split what it must not, the whole section.
+   * look like a reference and split what it must not, and of code with section anchors, the whole section.
    */
   objectAt(address: number): { start: number; end: number } | undefined {
     const section = this.sectionAt(address);
-    if (section === undefined || this.elf.type === "executable") return section;
+    if (section === undefined || this.elf.type === "executable" || this.machine.hasAnchors) return section;
     const boundaries = (this.#boundaries ??= this.#findBoundaries());
     const at = lowerBound(boundaries, address + 1) - 1;
     const start = Math.max(section.start, at >= 0 ? boundaries[at]! : 0);

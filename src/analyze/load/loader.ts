@@ -13,6 +13,7 @@ import type { FileTree } from "../../image/index.ts";
 import type { Value } from "../flow/values.ts";
 import { Module } from "../link/module.ts";
 import type { Machine } from "../machine/model.ts";
+import { arm64 } from "../machine/arm64/arm64.ts";
 import { x86 } from "../machine/x86/x86.ts";
 import { SLOT, pointerSlots } from "../module/slots.ts";
 import { type CodeMap, surveyCode } from "../module/survey.ts";
@@ -100,9 +101,10 @@ const NAMES = {
 
 function machineOf({ machine }: Elf, path: string): Machine {
   if (machine === "x86_64") return x86;
+  if (machine === "aarch64") return arm64;
   throw new CinchError(
     "not-analyzed",
-    `${path} is a program for ${NAMES[machine]}; those for x86_64 can be analyzed`,
+    `${path} is a program for ${NAMES[machine]}; those for x86_64 and aarch64 can be analyzed`,
     { hint: "record it instead: cinch record" },
   );
 }

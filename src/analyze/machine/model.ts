@@ -23,16 +23,34 @@ export interface Machine {
   readonly clobbered: readonly number[];
   /** What a system call changes besides its result. */
   readonly clobberedBySyscall: readonly number[];
+  /**
+   * Compilers reach several variables from the address of one of them (section anchors), so that the addresses in code do
+   * not tell where objects begin.
+   */
+  readonly hasAnchors: boolean;
   /** The smallest step between instructions: 1 or 4. */
   readonly alignment: number;
   /**
    * Reads `code`, which is loaded at `address`, in one pass, and tells `sink` what it refers to. `absolute`: the module
    * is loaded where it was linked (not position-independent), so that constants in this range may be addresses.
+   * `carried`: what the other parts of the function may leave in registers; the result is what this one may leave.
    */
-  scan(code: Uint8Array, address: number, sink: ScanSink, absolute?: { from: number; to: number }): void;
+  scan(
+    code: Uint8Array,
+    address: number,
+    sink: ScanSink,
+    absolute?: { from: number; to: number },
+    carried?: Carried,
+  ): Carried | undefined;
   /** Reads `code`, loaded at `address`, exactly. Stops at what it cannot decode, with an instruction of flow "invalid". */
   lower(code: Uint8Array, address: number): Insn[];
 }
+
+/**
+ * By register: halves of addresses (pages) that it may hold where code goes on in another place. Undefined on processors
+ * whose instructions have whole addresses.
+ */
+export type Carried = ReadonlyMap<number, readonly number[]>;
 
 /** Called in the order of addresses. Most instructions refer to nothing and are not told. */
 export interface ScanSink {

@@ -1,5 +1,5 @@
 import type { Elf, GoFunction, UnwindEntry } from "../../elf/index.ts";
-import type { Machine, ScanSink } from "../machine/model.ts";
+import type { Carried, Machine, ScanSink } from "../machine/model.ts";
 import { type CodeRange, codeRegions, gapsBetween, givenRanges } from "./ranges.ts";
 import { REF, RefBuilder, type Refs } from "./refs.ts";
 
@@ -39,6 +39,11 @@ interface Scanned {
   from: number;
   to: number;
   firstInvalid: number;
+  origin: CodeRange["origin"];
+  /** What it may leave in registers for other parts of its function. */
+  leaves: Carried | undefined;
+  /** What it was read with, as text. */
+  carried?: string;
 }
 
 /** Rounds of splitting gaps at what code refers to; each finds starts that only the pieces before it show. */
@@ -90,7 +95,62 @@ export function surveyCode(
     if (!scanner.considerTargets(before, consider) || round === MAX_ROUNDS - 1) break;
     scanner.rewind(before);
   }
-  return scanner.assemble([...done, ...pieces].sort((a, b) => a.start - b.start));
+  const functions = [...done, ...pieces].sort((a, b) => a.start - b.start);
+  carryOver(scanner, functions);
+  return scanner.assemble(functions);
+}
+
+/** Rounds of handing on what parts of a function leave to each other; a part of a part of a part is rare. */
+const MAX_CARRIES = 4;
+
+/**
+ * Reads parts of functions again with what the parts that lead to them leave in registers: compilers split functions, and
+ * make half of an address in one part that the other part completes.
+ */
+function carryOver(scanner: Scanner, functions: Scanned[]): void {
+  const called = scanner.called(functions);
+  for (let round = 0; round < MAX_CARRIES; round += 1) {
+    const entering = new Map<number, Map<number, Set<number>>>();
+    for (const [i, from] of functions.entries()) {
+      if (from.leaves === undefined || from.leaves.size === 0) continue;
+      for (const target of scanner.leadsTo(from, functions[i + 1])) {
+        const at = lastAtMost(functions, target);
+        const to = functions[at];
+        if (to === undefined || to === from || target >= to.end) continue;
+        if (target === to.start && called.has(target)) continue;
+        let held = entering.get(at);
+        if (held === undefined) entering.set(at, (held = new Map<number, Set<number>>()));
+        for (const [register, halves] of from.leaves) {
+          const all = held.get(register) ?? new Set();
+          for (const half of halves) all.add(half);
+          held.set(register, all);
+        }
+      }
+    }
+    let isNew = false;
+    for (const [at, held] of entering) {
+      const known = functions[at]!;
+      const carried = new Map(
+        [...held].map(([register, halves]) => [register, [...halves].sort((a, b) => a - b)]),
+      );
+      const key = JSON.stringify([...carried]);
+      if (known.carried === key) continue;
+      functions[at] = { ...scanner.rescan(known, carried), carried: key };
+      isNew = true;
+    }
+    if (!isNew) return;
+  }
+}
+
+function lastAtMost(functions: readonly Scanned[], address: number): number {
+  let low = 0;
+  let high = functions.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (functions[middle]!.start <= address) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
 }
 
 function gapFinder(gaps: readonly { start: number; end: number }[]): (address: number) => boolean {
@@ -144,7 +204,7 @@ class Scanner implements ScanSink {
    * Undefined for what is not in the file, and for a gap that does nothing (padding): going on passes over it. One that
    * something refers to is kept.
    */
-  scan({ start, end, origin }: CodeRange, isReferenced = false): Scanned | undefined {
+  scan({ start, end, origin }: CodeRange, isReferenced = false, carried?: Carried): Scanned | undefined {
     const code = this.#elf.bytesAt(start, end - start);
     if (code === undefined) return undefined;
     this.#flags = origin === "stub" ? HAS.stub : origin === "gap" ? HAS.gap : 0;
@@ -152,7 +212,7 @@ class Scanner implements ScanSink {
     const from = this.#refs.length;
     const calls = this.#syscalls.length + this.#foreign.length;
     this.#addExceptions(start);
-    this.#machine.scan(code, start, this, this.#absolute);
+    const leaves = this.#machine.scan(code, start, this, this.#absolute, carried);
     const isInert =
       this.#refs.length === from &&
       this.#syscalls.length + this.#foreign.length === calls &&
@@ -165,7 +225,34 @@ class Scanner implements ScanSink {
       from,
       to: this.#refs.length,
       firstInvalid: this.#firstInvalid,
+      origin,
+      leaves,
     };
+  }
+
+  /** The same code with what other parts leave: its references anew, its system calls as they were. */
+  rescan(known: Scanned, carried: Carried): Scanned {
+    const calls = [this.#syscalls.length, this.#foreign.length] as const;
+    const again = this.scan(known, true, carried)!;
+    [this.#syscalls.length, this.#foreign.length] = calls;
+    return again;
+  }
+
+  /** Addresses that something calls. */
+  called(functions: readonly Scanned[]): Set<number> {
+    const found = new Set<number>();
+    for (const { from, to } of functions)
+      for (let i = from; i < to; i += 1) if (this.#refs.kind(i) === REF.call) found.add(this.#refs.target(i));
+    return found;
+  }
+
+  /** Where code goes on from a part: by its jumps and exceptions, and into the next one. */
+  *leadsTo({ from, to, end, flags }: Scanned, next: Scanned | undefined): Generator<number> {
+    for (let i = from; i < to; i += 1) {
+      const kind = this.#refs.kind(i);
+      if (kind === REF.jump || kind === REF.branch || kind === REF.unwind) yield this.#refs.target(i);
+    }
+    if (flags & HAS.fallsThrough && next !== undefined && next.start - end < PADDING) yield next.start;
   }
 
   /** Where exceptions lead that pass the function: its landing pads, and the routine that finds them. */
@@ -253,6 +340,9 @@ class Scanner implements ScanSink {
     if (fallsThrough && !lastCall) this.#flags |= HAS.fallsThrough;
   }
 }
+
+/** Bytes between a part and the next one that it falls into: functions are aligned to 64 at most. */
+const PADDING = 64;
 
 interface Mark {
   refs: number;

@@ -13,7 +13,7 @@ export function scan(
   address: number,
   sink: ScanSink,
   absolute?: { from: number; to: number },
-): void {
+): undefined {
   const { Decoder, DecoderOptions, Instruction } = iced();
   const form = forms();
   shared ??= new Instruction();

@@ -34,6 +34,7 @@ export const x86: Machine = {
   result: number("rax"),
   clobbered: (["rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11"] as const).map(number),
   clobberedBySyscall: (["rcx", "r11"] as const).map(number),
+  hasAnchors: false,
   alignment: 1,
   scan,
   lower,
