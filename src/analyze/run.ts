@@ -17,6 +17,8 @@ import { commandPrograms, findPrograms, startedBy } from "./programs/index.ts";
 /** Programs for which it is found out what each assumption takes away; for more it would take too long. */
 const MAX_COMPARED = 3;
 
+const LOADER = /\/ld-(linux|musl)[^/]*$/;
+
 /** One analysis: programs are followed until nothing new is started. */
 export class TargetAnalysis {
   #source: AnalyzeSource;
@@ -64,6 +66,16 @@ export class TargetAnalysis {
   }
 
   #start(): void {
+    this.#startAsked();
+    const { tree, config } = this.#source;
+    for (const path of this.#options.executables ?? []) {
+      // The loader is part of each program that it loads.
+      if (LOADER.test(path) || tree.resolve(path)?.kind !== "file") continue;
+      this.#take(startedBy(tree, path, { config, reason: ["seen to run"] }));
+    }
+  }
+
+  #startAsked(): void {
     const { tree, config, command, file } = this.#source;
     if (file !== undefined) {
       this.#add({

@@ -22,6 +22,8 @@ export interface AnalyzeOptions {
   noAssume?: readonly string[];
   /** Modules that the programs may load, by path in the tree. */
   plugins?: readonly string[];
+  /** Programs that were seen to run, by path in the tree: they count, whether or not anything is found to start them. */
+  executables?: readonly string[];
   /** Whether to find out which calls each assumption takes away; by default in the mode that makes them. */
   compare?: boolean;
   /** The program with its libraries alone: without name services, and modules from the usual folders. */
@@ -75,8 +77,9 @@ export async function analyzeFixed(
   return analysis;
 }
 
-function howOf({ mode, assume, noAssume, plugins, compare, alone }: AnalyzeOptions): object {
-  return { mode, assume, noAssume, plugins, compare, alone };
+function howOf(options: AnalyzeOptions): object {
+  const { mode, assume, noAssume, plugins, executables, compare, alone } = options;
+  return { mode, assume, noAssume, plugins, executables, compare, alone };
 }
 
 /** Decoder, data flow and shell reader are loaded only where there is work for them: a kept answer comes sooner. */

@@ -60,6 +60,29 @@ tier("engine")("functions that no run took pass under the profile", () => {
     expect(proven.code).toBe(0);
   });
 
+  test("PostgreSQL: VACUUM FULL, an index, a program that takes a copy, a crash and the recovery from it", async () => {
+    const image = `docker:${await ensureImage("postgres")}`;
+    const psql = (sql: string): string => `psql -h 127.0.0.1 postgres -v ON_ERROR_STOP=1 -c "${sql}"`;
+    const ready = ["--ready", "log:ready to accept connections", "--runs", "1"];
+    const made = await cinch("profile", image, ...ready, "--name", "postgres", "--exec", psql("select 1"));
+    expect(made.said).toContain("held: 1 of 1");
+    const later = [
+      psql("create table t as select generate_series(1,20000) a"),
+      psql("create index on t(a)"),
+      psql("vacuum full t"),
+      psql("copy (select 1) to program 'cat > /dev/null'"),
+      psql(
+        "set max_parallel_workers_per_gather=2; set min_parallel_table_scan_size=0; select count(*) from t",
+      ),
+      // A worker that is killed makes the server start all of them anew.
+      "kill -9 $(psql -h 127.0.0.1 postgres -Atc 'select pg_backend_pid() from pg_sleep(0)' -c 'select pid from pg_stat_activity where backend_type = $$checkpointer$$' | tail -n 1)",
+      "for i in 1 2 3 4 5 6 7 8 9 10; do psql -h 127.0.0.1 postgres -c 'select count(*) from t' && exit 0; sleep 1; done; exit 1",
+    ];
+    const proven = await cinch("verify", "postgres.profile.yaml", image, ...ready, ...each(later));
+    expect(proven.said).toContain("held: 1 of 1");
+    expect(proven.code).toBe(0);
+  });
+
   test("nginx: a reload, a log rotation, a test of its configuration", async () => {
     const image = `docker:${await ensureImage("nginx")}`;
     const ready = ["--ready", "tcp:80", "--runs", "1"];

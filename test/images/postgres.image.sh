@@ -17,7 +17,7 @@ data=/var/lib/postgresql/data
   initdb -D $data --auth=trust
   echo host all all all trust >> $data/pg_hba.conf
 }
-exec postgres -D $data -c 'listen_addresses=*'
+exec postgres -D $data -c 'listen_addresses=*' -c unix_socket_directories=/tmp
 EOF
   chmod 755 "$1/usr/local/bin/start-postgres"
 }

@@ -1,14 +1,13 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { chmodSync, globSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { analyzeTarget } from "../../src/analyze/index.ts";
-import { openFolder, plainConfig } from "../../src/image/index.ts";
-import { type Analysis, type Recording, mergeAnalyses } from "../../src/profile/index.ts";
+import type { Recording } from "../../src/profile/index.ts";
+import { ready as server } from "../support/coverage.ts";
 import { ensurePackages } from "../support/packages.ts";
+import { Recall } from "../support/recall.ts";
 import { tier } from "../support/tier.ts";
 import { recordTree } from "../support/tree-recording.ts";
 
@@ -16,53 +15,20 @@ import { recordTree } from "../support/tree-recording.ts";
  * No false negatives: whatever a run of a program did is in the analysis of its code. A recording names the executables
  * that ran; each is analyzed by itself, in the strict mode, and their union must hold every call of the run.
  */
-const analyses = new Map<string, Promise<Analysis | undefined>>();
-
 tier("kernel")("an analysis holds what runs do", () => {
   let folder: string;
-  let cache: string;
+  let recall: Recall;
   beforeAll(() => {
     for (const [packages, proof] of PROGRAMS) ensurePackages(packages, proof);
     if (globSync("/usr/lib/postgresql/*/bin/initdb").length === 0)
       ensurePackages(["postgresql"], "/nonexistent");
     folder = mkdtempSync(join(tmpdir(), "cinch-recall-"));
     chmodSync(folder, 0o777);
-    cache = join(folder, "cache");
+    recall = new Recall(join(folder, "cache"));
   }, 600_000);
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  /** The calls of the run that the analysis of its executables lacks. */
-  async function missing(recording: Recording): Promise<string[]> {
-    const found: Analysis[] = [];
-    for (const path of recording.executables) {
-      // The loader is listed too; it is part of each program's analysis.
-      if (/\/ld-(linux|musl)[^/]*$/.test(path)) continue;
-      let analysis = analyses.get(path);
-      if (analysis === undefined) analyses.set(path, (analysis = analyze(path)));
-      const one = await analysis;
-      if (one !== undefined) found.push(one);
-    }
-    expect(found.length).toBeGreaterThan(0);
-    const reachable = new Set(mergeAnalyses(...found).syscalls.map(({ name }) => name));
-    const calls = recording.phases.filter(({ abi }) => abi === "native").flatMap(({ syscalls }) => syscalls);
-    expect(calls.length).toBeGreaterThan(10);
-    return calls.map(({ name }) => name).filter((name) => !reachable.has(name));
-  }
-
-  async function analyze(path: string): Promise<Analysis | undefined> {
-    const head = execFileSync("head", ["-c", "4", path]);
-    if (head.toString("latin1") !== "\u007fELF") return undefined;
-    return analyzeTarget(
-      { tree: openFolder("/"), config: plainConfig, target: path, file: path },
-      { mode: "strict", cacheFolder: cache },
-    );
-  }
-
-  const server = (port: number, more?: () => Promise<void> | void) => async (): Promise<void> => {
-    for (let i = 0; i < 300 && !(await answers(port)); i += 1) await sleep(100);
-    expect(await answers(port)).toBe(true);
-    await more?.();
-  };
+  const missing = (recording: Recording): Promise<string[]> => recall.missing(recording);
 
   test("sqlite3", async () => {
     const script = "create table t(a); insert into t values(1); select * from t; .backup b.db";
@@ -220,7 +186,7 @@ struct addrinfo *r; printf("%d\\n", getaddrinfo("localhost", "80", 0, &r)); setg
       const path = join(folder, name);
       const lacking = await missing(await recordTree([path]));
       expect(lacking.filter((call) => call !== "setgid" && call !== "setuid")).toEqual([]);
-      expect((await analyze(path))!.unresolved.length).toBeGreaterThan(0);
+      expect((await recall.analyze(path))!.unresolved.length).toBeGreaterThan(0);
     }
   });
 });
@@ -239,10 +205,3 @@ const PROGRAMS: [packages: string[], proof: string][] = [
   [["podman"], "/usr/bin/podman"],
   [["musl-tools", "gcc"], "/usr/bin/musl-gcc"],
 ];
-
-function answers(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1");
-    socket.once("connect", () => (socket.destroy(), resolve(true))).once("error", () => resolve(false));
-  });
-}

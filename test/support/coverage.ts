@@ -96,9 +96,10 @@ export class Coverage {
 }
 
 /** Waits until a server answers on a port of loopback, and does something more. */
-export function ready(port: number, more?: () => Promise<unknown>): () => Promise<void> {
+export function ready(port: number, more?: () => Promise<unknown> | void): () => Promise<void> {
   return async () => {
     for (let i = 0; i < 400 && !(await answers(port)); i += 1) await sleep(100);
+    expect(await answers(port)).toBe(true);
     await more?.();
   };
 }

@@ -47,13 +47,14 @@ export default async function profile(
   checkArtifacts(places.artifacts.keys());
   const maker = new Maker(session, job, places, flags);
 
-  const analysis = await analyzed(session, job, flags);
   if (flags.only === "reachable") {
-    withoutRuns(session, job, maker, analysis);
+    withoutRuns(session, job, maker, await analyzed(session, job, flags, []));
     return;
   }
   const first = await recordSound(session, job);
   let recording = first.recording;
+  // After the run, which shows programs that no reading of scripts finds.
+  let analysis = await analyzed(session, job, flags, recording.executables);
   let made = maker.make([recording], analysis);
   let verdict =
     flags.noVerify === true ? undefined : await prove(session, job, flags, made, first, recording);
@@ -63,6 +64,7 @@ export default async function profile(
     const again = await recordSound(session, job);
     recordings.push(again.recording);
     recording = mergeRecordings(...recordings);
+    analysis = await analyzed(session, job, flags, recording.executables);
     const before = made.profile;
     made = maker.make(recordings, analysis);
     if (diffProfiles(before, made.profile).same) continue;
@@ -109,11 +111,18 @@ interface Analyzed {
 }
 
 /** What the target's code could do. What cannot be analyzed can still be recorded: the profile then says what it lacks. */
-async function analyzed(session: Session, job: Job, flags: ProfileFlags): Promise<Analyzed> {
+async function analyzed(
+  session: Session,
+  job: Job,
+  flags: ProfileFlags,
+  executables: readonly string[],
+): Promise<Analyzed> {
   if (flags.only === "recorded") return {};
   try {
     const { mode = "strict", assume, noAssume, plugin } = flags;
-    return { found: await analyzeJob(session, job.target, { mode, assume, noAssume, plugins: plugin }) };
+    return {
+      found: await analyzeJob(session, job.target, { mode, assume, noAssume, plugins: plugin, executables }),
+    };
   } catch (error) {
     const isOurs = error instanceof CinchError && ANALYSIS_FAILURES.has(error.code);
     if (!isOurs || flags.only === "reachable") throw error;
