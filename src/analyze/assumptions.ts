@@ -14,6 +14,9 @@ export interface SwitchableAssumption {
 /** The assumption about names that are looked up, which is made where that is followed. */
 export const LITERAL_LOOKUPS = "no-libc-lookups";
 
+/** The assumption about modules, which is made where a program's modules are chosen. */
+export const CONFIGURED_MODULES = "configured-modules";
+
 /** Assumptions that can be switched by --assume and --no-assume. The mode `tight` makes them, `strict` does not. */
 export const ASSUMPTIONS: readonly SwitchableAssumption[] = [
   {
@@ -62,6 +65,13 @@ export const ASSUMPTIONS: readonly SwitchableAssumption[] = [
     effect:
       "a name that is looked up by dlsym and is no literal there is none of the C library's: its functions whose names stand in a module's data by chance do not count",
     // Known where names are looked up.
+    cuts: () => false,
+  },
+  {
+    name: CONFIGURED_MODULES,
+    effect:
+      "nginx, Apache, lighttpd, PHP and PAM load the modules that the image's configuration names: others in their folders do not count",
+    // Known where modules are chosen.
     cuts: () => false,
   },
 ];

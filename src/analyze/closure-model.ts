@@ -23,4 +23,6 @@ export interface ExtraModule {
   via: "dlopen" | "nss";
   /** "nginx.conf: load_module modules/ngx_http_js_module.so". */
   reason: string;
+  /** false: it may be loaded, but the configuration there is does not name it. */
+  isConfigured?: boolean;
 }

@@ -2,6 +2,8 @@ import { basename, posix } from "node:path";
 import { CinchError } from "../../base/index.ts";
 import type { FileTree } from "../../image/index.ts";
 import type { ExtraModule } from "../closure-model.ts";
+import { configuredModules } from "./configured.ts";
+import { filesBelow } from "./glob.ts";
 import { RULES, type Rule } from "./rules.ts";
 import { wantedLibraries } from "./wanted.ts";
 
@@ -20,8 +22,6 @@ export interface PluginQuery {
 
 /** Files that one rule finds at most: a farm of modules beyond that is named by --plugin. */
 const MAX_FILES = 5000;
-/** Folders that a rule with ** goes down. */
-const MAX_DEPTH = 12;
 /** Modules whose libraries load modules themselves, and so on. */
 const MAX_ROUNDS = 4;
 /** Larger settings were not written by people. */
@@ -49,14 +49,17 @@ export function findModules(
       if (applied.has(rule) || (rule.program?.test(name) !== true && byLibrary !== true)) continue;
       applied.add(rule);
       const found = filesOf(tree, rule, query);
-      if (found.length > MAX_FILES)
+      if (found.size > MAX_FILES)
         unresolved.push({
           where: query.path,
           reason: `${rule.what}: more than ${MAX_FILES} files; name those in use by --plugin`,
         });
-      for (const file of found.slice(0, MAX_FILES)) {
+      const named = rule.configured && configuredModules(tree, rule.configured, query.argv);
+      for (const [file, names] of [...found].slice(0, MAX_FILES)) {
         if (modules.has(file)) continue;
-        modules.set(file, { path: file, via: "dlopen", reason: `${rule.what} of ${name}` });
+        const isConfigured = named === undefined || names.some((one) => named.has(one));
+        const reason = `${rule.what} of ${name}${named !== undefined && isConfigured ? ", named by its configuration" : ""}`;
+        modules.set(file, { path: file, via: "dlopen", reason, isConfigured });
         fresh.push(file);
       }
     }
@@ -66,8 +69,8 @@ export function findModules(
   return { modules: [...modules.values()], unresolved };
 }
 
-/** The real paths of the modules that a rule stands for, each once. */
-function filesOf(tree: FileTree, rule: Rule, { path, argv, cwd, env }: PluginQuery): string[] {
+/** The real paths of the modules that a rule stands for, with all names that they have there. */
+function filesOf(tree: FileTree, rule: Rule, { path, argv, cwd, env }: PluginQuery): Map<string, string[]> {
   // A program in / or /bin stands above nothing of its own.
   const above = posix.dirname(posix.dirname(path)).replace(/^\/$/, "/usr");
   const named = Object.entries(rule.variables ?? {}).flatMap(([variable, below]) =>
@@ -87,10 +90,12 @@ function filesOf(tree: FileTree, rule: Rule, { path, argv, cwd, env }: PluginQue
   const found = [...new Set(folders)]
     .flatMap((folder) => filesBelow(tree, folder))
     .filter((file) => rule.files.test(file));
-  const real = [...found, ...namedIn(tree, rule)]
-    .map((file) => fileAt(tree, file))
-    .filter((file) => file !== undefined);
-  return [...new Set(real)];
+  const real = new Map<string, string[]>();
+  for (const file of [...found, ...namedIn(tree, rule)]) {
+    const path = fileAt(tree, file);
+    if (path !== undefined) real.set(path, [...(real.get(path) ?? [basename(path)]), basename(file)]);
+  }
+  return real;
 }
 
 function fileAt(tree: FileTree, path: string): string | undefined {
@@ -116,45 +121,4 @@ function namedIn(tree: FileTree, { settings }: Rule): string[] {
         ([one]) => one,
       );
     });
-}
-
-function filesBelow(tree: FileTree, pattern: string): string[] {
-  const parts = pattern.split("/").filter((part) => part !== "");
-  let folders = ["/"];
-  for (const [i, part] of parts.entries()) {
-    if (part === "**") {
-      if (i === parts.length - 1) return folders.flatMap((folder) => walk(tree, folder, MAX_DEPTH));
-      folders = folders.flatMap((folder) => foldersBelow(tree, folder, MAX_DEPTH));
-    } else if (part.includes("*")) {
-      const matches = new RegExp(
-        `^${part.replaceAll(/[.+^${}()|[\]\\]/g, String.raw`\$&`).replaceAll("*", ".*")}$`,
-      );
-      folders = folders.flatMap((folder) =>
-        tree
-          .list(folder)
-          .filter((name) => matches.test(name))
-          .map((name) => posix.join(folder, name)),
-      );
-    } else folders = folders.map((folder) => posix.join(folder, part));
-    folders = folders.filter((folder) => tree.resolve(folder)?.kind === "directory");
-    if (folders.length === 0) return [];
-  }
-  return folders.flatMap((folder) => tree.list(folder).map((name) => posix.join(folder, name)));
-}
-
-function walk(tree: FileTree, folder: string, depth: number): string[] {
-  return foldersBelow(tree, folder, depth).flatMap((one) =>
-    tree.list(one).map((name) => posix.join(one, name)),
-  );
-}
-
-/** The folder and those below it; links are not followed. */
-function foldersBelow(tree: FileTree, folder: string, depth: number): string[] {
-  const found = [folder];
-  if (depth > 0)
-    for (const name of tree.list(folder)) {
-      const path = posix.join(folder, name);
-      if (tree.lookup(path)?.kind === "directory") found.push(...foldersBelow(tree, path, depth - 1));
-    }
-  return found;
 }

@@ -55,6 +55,94 @@ it("a pattern is matched in little time, whatever it is", () => {
   expect(matchLibraryPattern(tree, "/x/%s.so", [])).toHaveLength(3);
 });
 
+describe("modules that a configuration names", () => {
+  const configured = (
+    files: Record<string, string | { link: string }>,
+    path: string,
+    needed: string[] = [],
+    argv?: string[],
+  ) =>
+    findModules(memoryTree(files), { path, needed, ...(argv && { argv }) })
+      .modules.filter(({ isConfigured }) => isConfigured !== false)
+      .map((module) => module.path)
+      .sort();
+
+  it("nginx: by load_module, in the folders in use and in the file that -c names", () => {
+    const modules = {
+      "/usr/lib/nginx/modules/a.so": "",
+      "/usr/lib/nginx/modules/b.so": "",
+      "/usr/lib/nginx/modules/c.so": "",
+    };
+    const files = {
+      ...modules,
+      "/etc/nginx/nginx.conf": "include modules-enabled/*.conf;\n# load_module modules/c.so;\n",
+      "/etc/nginx/modules-enabled/50-a.conf": { link: "/usr/share/nginx/modules-available/a.conf" },
+      "/usr/share/nginx/modules-available/a.conf": "load_module modules/a.so;\n",
+      "/etc/nginx/modules-available/c.conf": "load_module modules/c.so;\n",
+      "/srv/own.conf": 'load_module "/usr/lib/nginx/modules/b.so";\n',
+    };
+    expect(configured(files, "/usr/sbin/nginx")).toEqual(["/usr/lib/nginx/modules/a.so"]);
+    expect(configured(files, "/usr/sbin/nginx", [], ["nginx", "-c", "/srv/own.conf"])).toEqual([
+      "/usr/lib/nginx/modules/a.so",
+      "/usr/lib/nginx/modules/b.so",
+    ]);
+    // Without any configuration nothing is known.
+    expect(configured(modules, "/usr/sbin/nginx")).toHaveLength(3);
+  });
+
+  it("Apache, lighttpd, PHP and PAM, each in its own words", () => {
+    expect(
+      configured(
+        {
+          "/usr/lib/apache2/modules/mod_mime.so": "",
+          "/usr/lib/apache2/modules/mod_lua.so": "",
+          "/etc/apache2/mods-available/lua.load":
+            "LoadModule lua_module /usr/lib/apache2/modules/mod_lua.so\n",
+          "/etc/apache2/mods-enabled/mime.load":
+            "LoadModule mime_module /usr/lib/apache2/modules/mod_mime.so\n",
+        },
+        "/usr/sbin/apache2",
+      ),
+    ).toEqual(["/usr/lib/apache2/modules/mod_mime.so"]);
+    expect(
+      configured(
+        {
+          "/usr/lib/lighttpd/mod_cgi.so": "",
+          "/usr/lib/lighttpd/mod_staticfile.so": "",
+          "/usr/lib/lighttpd/mod_webdav.so": "",
+          "/etc/lighttpd/lighttpd.conf": 'server.modules = ( "mod_cgi" ) # and no "more"\n',
+        },
+        "/usr/sbin/lighttpd",
+      ),
+    ).toEqual(["/usr/lib/lighttpd/mod_cgi.so", "/usr/lib/lighttpd/mod_staticfile.so"]);
+    expect(
+      configured(
+        {
+          "/usr/lib/php/20220829/opcache.so": "",
+          "/usr/lib/php/20220829/ffi.so": "",
+          "/usr/lib/php/20220829/curl.so": "",
+          "/etc/php/8.2/mods-available/ffi.ini": "extension=ffi.so\n",
+          "/etc/php/8.2/mods-available/opcache.ini": "zend_extension=opcache.so\n",
+          "/etc/php/8.2/fpm/conf.d/10-opcache.ini": { link: "/etc/php/8.2/mods-available/opcache.ini" },
+          "/etc/php/8.2/fpm/conf.d/20-curl.ini": "extension=curl\n;extension=ffi\n",
+        },
+        "/usr/sbin/php-fpm8.2",
+      ),
+    ).toEqual(["/usr/lib/php/20220829/curl.so", "/usr/lib/php/20220829/opcache.so"]);
+    expect(
+      configured(
+        {
+          [`${LIB}/security/pam_unix.so`]: "",
+          [`${LIB}/security/pam_ftp.so`]: "",
+          "/etc/pam.d/common-auth": "auth [success=1 default=ignore] pam_unix.so nullok\n",
+        },
+        "/usr/bin/su",
+        ["libpam.so.0"],
+      ),
+    ).toEqual([`${LIB}/security/pam_unix.so`]);
+  });
+});
+
 describe("findModules", () => {
   it("knows the folders of well-known programs, and those beside the program", () => {
     const tree = memoryTree({

@@ -1,3 +1,5 @@
+import type { ModuleSettings } from "./configured.ts";
+
 /** Which programs load modules, and from where. */
 export interface Rule {
   /** The program's file name, or a library that it is loaded with. */
@@ -11,14 +13,46 @@ export interface Rule {
   near?: readonly string[];
   /** Files of settings, in which a module may be named by its whole path. */
   settings?: readonly string[];
+  /** How its configuration names the modules that are loaded; without, all that are found may be. */
+  configured?: ModuleSettings;
   /** File names of modules. */
   files: RegExp;
   what: string;
 }
 
+const NGINX: ModuleSettings = {
+  files: ["/etc/nginx/**", "/usr/local/nginx/conf/**"],
+  name: /^\s*load_module\s+["']?([^"';\s]+)/g,
+  options: ["-c"],
+};
+const APACHE: ModuleSettings = {
+  files: ["/etc/apache2/**", "/etc/httpd/**", "/usr/local/apache2/conf/**"],
+  name: /^\s*LoadModule\s+\S+\s+["']?([^"'\s]+)/gi,
+  options: ["-f"],
+};
+const LIGHTTPD: ModuleSettings = {
+  files: ["/etc/lighttpd/**"],
+  name: /["'](mod_\w+)["']/g,
+  options: ["-f"],
+  // configfile.c, config_insert: the server adds these itself.
+  always: ["mod_indexfile", "mod_dirlisting", "mod_staticfile", "mod_h2"],
+};
+const PHP: ModuleSettings = {
+  files: ["/etc/php/**", "/usr/local/etc/php/**", "/etc/php*/**"],
+  name: /^\s*(?:zend_)?extension\s*=\s*["']?([^"';\s]+)/g,
+  options: ["-c"],
+};
+const PAM: ModuleSettings = {
+  files: ["/etc/pam.d/**", "/usr/lib/pam.d/**"],
+  name: /\b(pam_\w+\.so)\b/g,
+};
+
 const SHARED = /\.so(\.\d+)*$/;
 
-/** Where well-known programs load modules from. All modules there count: which are configured may change without the image. */
+/**
+ * Where well-known programs load modules from. All modules there count, for which are configured may change without the
+ * image; the assumption `configured-modules` takes the image's configuration for what it is.
+ */
 export const RULES: readonly Rule[] = [
   {
     program: /^(nginx|openresty|angie|freenginx)/,
@@ -31,6 +65,7 @@ export const RULES: readonly Rule[] = [
     ],
     files: SHARED,
     settings: ["/etc/nginx/**", "/usr/local/nginx/conf/**"],
+    configured: NGINX,
     what: "nginx modules",
   },
   {
@@ -43,6 +78,7 @@ export const RULES: readonly Rule[] = [
     ],
     files: SHARED,
     settings: ["/etc/apache2/**", "/etc/httpd/**", "/usr/local/apache2/conf/**"],
+    configured: APACHE,
     what: "Apache modules",
   },
   {
@@ -50,6 +86,7 @@ export const RULES: readonly Rule[] = [
     folders: ["/usr/lib/lighttpd", "/usr/lib64/lighttpd", "/usr/lib/*/lighttpd"],
     files: SHARED,
     settings: ["/etc/lighttpd/**"],
+    configured: LIGHTTPD,
     what: "lighttpd modules",
   },
   {
@@ -63,6 +100,7 @@ export const RULES: readonly Rule[] = [
       "/usr/lib64/php/modules",
     ],
     files: SHARED,
+    configured: PHP,
     what: "PHP extensions",
   },
   {
@@ -75,6 +113,7 @@ export const RULES: readonly Rule[] = [
     ],
     settings: ["/etc/php/**", "/usr/local/etc/php/**", "/etc/php*/**"],
     files: SHARED,
+    configured: PHP,
     what: "PHP extensions",
   },
   {
@@ -180,6 +219,7 @@ export const RULES: readonly Rule[] = [
     library: /^libpam\.so/,
     folders: ["/lib/*/security", "/usr/lib/*/security", "/lib/security", "/usr/lib64/security"],
     files: SHARED,
+    configured: PAM,
     what: "PAM modules",
   },
   {

@@ -1,5 +1,5 @@
 import type { AnalyzedModule } from "../../profile/index.ts";
-import { ASSUMPTIONS, LITERAL_LOOKUPS } from "../assumptions.ts";
+import { ASSUMPTIONS, CONFIGURED_MODULES, LITERAL_LOOKUPS } from "../assumptions.ts";
 import type { ExtraModule } from "../closure-model.ts";
 import type { Module } from "../link/module.ts";
 import type { LoadedFile, Loader } from "../load/loader.ts";
@@ -36,11 +36,13 @@ export function analyzeProgram(
   { mode, assumed, compare, plugins }: AnalyzeProgramOptions,
 ): ProgramResult {
   const hits = new Set<string>();
+  const configured = plugins.filter(({ isConfigured }) => isConfigured !== false);
+  if (configured.length < plugins.length) hits.add(CONFIGURED_MODULES);
   const analyze = (names: ReadonlySet<string>): { program: LinkedProgram; findings: ProgramFindings } => {
     const isCut = cutting(names, hits);
     const program = linkProgram(loader, file, surroundings, {
       mode,
-      plugins,
+      plugins: names.has(CONFIGURED_MODULES) ? configured : plugins,
       literalLookups: names.has(LITERAL_LOOKUPS),
       ...(isCut && { isCut }),
     });
