@@ -14,24 +14,25 @@ export interface Definition {
  */
 export class Scope {
   readonly modules: Module[] = [];
-  #found = new Map<Module, Map<number, Definition | undefined>>();
+  /** What was found; a number for what was not: among how many modules. */
+  #found = new Map<Module, Map<number, Definition | number>>();
 
   add(module: Module): void {
     module.index = this.modules.length;
     this.modules.push(module);
-    // What was not found may be in the new one.
-    for (const known of this.#found.values())
-      for (const [index, definition] of known) if (definition === undefined) known.delete(index);
   }
 
   /** What the symbol of that index in a module's table stands for. Undefined: nowhere (a weak one stays 0). */
   resolve(module: Module, symbolIndex: number): Definition | undefined {
     let known = this.#found.get(module);
-    if (known === undefined) this.#found.set(module, (known = new Map<number, Definition | undefined>()));
-    if (known.has(symbolIndex)) return known.get(symbolIndex);
+    if (known === undefined) this.#found.set(module, (known = new Map<number, Definition | number>()));
+    const before = known.get(symbolIndex);
+    if (typeof before === "object") return before;
+    // What was not found may be in a module that came since.
+    if (before === this.modules.length) return undefined;
     const wanted = module.elf.dynamicSymbols[symbolIndex];
     const definition = wanted === undefined || wanted.name === "" ? undefined : this.#lookUp(module, wanted);
-    known.set(symbolIndex, definition);
+    known.set(symbolIndex, definition ?? this.modules.length);
     return definition;
   }
 

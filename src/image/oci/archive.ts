@@ -2,6 +2,7 @@ import { posix } from "node:path";
 import { CinchError } from "../../base/index.ts";
 import { type ByteFile, ExistingFile, Spool } from "../blob/byte-file.ts";
 import { decompress } from "../blob/decompress.ts";
+import { BLOCK } from "../tar/header.ts";
 import { type TarEntry, TarReader } from "../tar/reader.ts";
 import { type Blob, partOf } from "./source.ts";
 
@@ -28,7 +29,7 @@ export class ImageArchive {
     try {
       const whole = partOf(file, { offset: 0, size: file.size }, name);
       const { compression, chunks } = await decompress(whole.chunks(), name);
-      if (compression === "none") return new ImageArchive(name, file, await index(chunks, name, signal));
+      if (compression === "none") return new ImageArchive(name, file, indexFile(file, name));
       const archive = await ImageArchive.receive(chunks, name, signal);
       file.close();
       return archive;
@@ -100,6 +101,43 @@ async function index(
   name: string,
   signal: AbortSignal | undefined,
 ): Promise<Map<string, TarEntry>> {
+  const { members, reader } = memberReader(name);
+  for await (const chunk of chunks) {
+    signal?.throwIfAborted();
+    reader.push(chunk);
+  }
+  reader.end();
+  return members;
+}
+
+/** Bytes that are read to find the next header. */
+const HEADERS = 4096;
+
+/** Reads the headers alone: contents are checked when they are used. */
+function indexFile(file: ExistingFile, name: string): Map<string, TarEntry> {
+  const { members, reader } = memberReader(name);
+  let at = 0;
+  while (at < file.size) {
+    const left = Math.min(reader.ignored, file.size - at);
+    if (left > 0) {
+      reader.leaveOut(left);
+      at += left;
+      continue;
+    }
+    // Up to the next content, which starts on a block of its own.
+    const chunk = file.read(at, Math.min(HEADERS, file.size - at));
+    let used = 0;
+    while (used < chunk.length && reader.ignored === 0) {
+      reader.push(chunk.subarray(used, used + BLOCK));
+      used += Math.min(BLOCK, chunk.length - used);
+    }
+    at += used;
+  }
+  reader.end();
+  return members;
+}
+
+function memberReader(name: string): { members: Map<string, TarEntry>; reader: TarReader } {
   const members = new Map<string, TarEntry>();
   const reader = new TarReader(name, (entry) => {
     const path = posix.normalize(entry.name).replace(/\/$/, "");
@@ -111,10 +149,5 @@ async function index(
       });
     members.set(path, entry);
   });
-  for await (const chunk of chunks) {
-    signal?.throwIfAborted();
-    reader.push(chunk);
-  }
-  reader.end();
-  return members;
+  return { members, reader };
 }

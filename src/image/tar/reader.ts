@@ -75,6 +75,16 @@ export class TarReader {
     }
   }
 
+  /** How many of the next bytes are content that is not looked at: whoever can may leave them out by `leaveOut`. */
+  get ignored(): number {
+    return this.#ended ? Infinity : this.#skip;
+  }
+
+  /** Instead of pushing them. */
+  leaveOut(count: number): void {
+    if (!this.#ended) this.#skip -= count;
+  }
+
   /** After the last piece. An archive may end without its two blocks of zeros, but not inside an entry. */
   end(): void {
     if (this.#ended) return;
