@@ -33,7 +33,7 @@ const maybe = (placeholder: string, brief: string) =>
   ({ ...one(placeholder, brief), optional: true }) as const;
 
 const TARGET_BRIEF =
-  "docker:NAME, podman:NAME, container:ID, rootfs:DIR, file:PATH, a folder with cinch.yaml";
+  "docker:NAME, podman:NAME, container:ID, registry:REF, oci-dir:DIR, oci-archive:FILE, docker-archive:FILE, rootfs:DIR, file:PATH, a folder with cinch.yaml";
 
 export type DoctorFlags = SharedFlags;
 const doctor = buildCommand<DoctorFlags, [], CinchContext>({
