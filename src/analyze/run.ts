@@ -12,7 +12,7 @@ import { type ProgramResult, analyzeProgram } from "./program/analyze.ts";
 import type { Surroundings } from "./program/program.ts";
 import type { Started } from "./program/starts.ts";
 import type { AnalyzeOptions, AnalyzeSource } from "./target.ts";
-import { commandPrograms, findPrograms, startedBy } from "./programs/index.ts";
+import { commandPrograms, executablesOf, findPrograms, startedBy } from "./programs/index.ts";
 
 /** Programs for which it is found out what each assumption takes away; for more it would take too long. */
 const MAX_COMPARED = 3;
@@ -66,13 +66,19 @@ export class TargetAnalysis {
   }
 
   #start(): void {
-    this.#startAsked();
-    const { tree, config } = this.#source;
-    for (const path of this.#options.executables ?? []) {
+    const { tree, config, command, file } = this.#source;
+    const { executables = [], all = false } = this.#options;
+    const isAsked =
+      file !== undefined || [...(command ?? []), ...config.entrypoint, ...config.command].length > 0;
+    // Of a folder without a command everything may be asked for, and nothing else.
+    if (isAsked || !all) this.#startAsked();
+    const add = (path: string, reason: string): void => {
       // The loader is part of each program that it loads.
-      if (LOADER.test(path) || tree.resolve(path)?.kind !== "file") continue;
-      this.#take(startedBy(tree, path, { config, reason: ["seen to run"] }));
-    }
+      if (LOADER.test(path) || tree.resolve(path)?.kind !== "file") return;
+      this.#take(startedBy(tree, path, { config, reason: [reason] }));
+    };
+    for (const path of executables) add(path, "seen to run");
+    if (all) for (const path of executablesOf(tree, config)) add(path, "on PATH");
   }
 
   #startAsked(): void {

@@ -24,6 +24,8 @@ export interface AnalyzeOptions {
   plugins?: readonly string[];
   /** Programs that were seen to run, by path in the tree: they count, whether or not anything is found to start them. */
   executables?: readonly string[];
+  /** All executables in the folders of PATH, whether or not anything starts them. */
+  all?: boolean;
   /** Whether to find out which calls each assumption takes away; by default in the mode that makes them. */
   compare?: boolean;
   /** The program with its libraries alone: without name services, and modules from the usual folders. */
@@ -78,8 +80,8 @@ export async function analyzeFixed(
 }
 
 function howOf(options: AnalyzeOptions): object {
-  const { mode, assume, noAssume, plugins, executables, compare, alone } = options;
-  return { mode, assume, noAssume, plugins, executables, compare, alone };
+  const { mode, assume, noAssume, plugins, executables, all, compare, alone } = options;
+  return { mode, assume, noAssume, plugins, executables, all, compare, alone };
 }
 
 /** Decoder, data flow and shell reader are loaded only where there is work for them: a kept answer comes sooner. */

@@ -102,7 +102,7 @@ export function cacheFolder(env: Readonly<Record<string, string | undefined>>): 
 export async function analyzeJob(
   session: Session,
   target: Target,
-  options: Pick<AnalyzeOptions, "mode" | "assume" | "noAssume" | "plugins" | "executables">,
+  options: Pick<AnalyzeOptions, "mode" | "assume" | "noAssume" | "plugins" | "executables" | "all">,
 ): Promise<Analysis> {
   const { talk, signal } = session;
   const settings = { ...options, cacheFolder: cacheFolder(session.context.process.env), talk, signal };

@@ -84,6 +84,19 @@ describe("cinch analyze", () => {
     expect(refused.stderr).toContain("bytes were announced");
   });
 
+  it("every executable on PATH, with --all; without a command nothing else is asked for", async () => {
+    mkdirSync(place.path("root/bin"), { recursive: true });
+    writeFileSync(place.path("root/bin/one"), program(39), { mode: 0o755 });
+    writeFileSync(place.path("root/bin/two"), program(102), { mode: 0o755 });
+    writeFileSync(place.path("root/bin/data"), program(110));
+    const found = names((await run(["analyze", "rootfs:root", "--all", "-o", "json"])).stdout);
+    expect(found).toEqual(expect.arrayContaining(["getpid", "getuid"]));
+    expect(found).not.toContain("getppid");
+    expect(names((await run(["analyze", "rootfs:root", "-o", "json", "--", "one"])).stdout)).not.toContain(
+      "getuid",
+    );
+  });
+
   it("says what can be switched, what is not there, and what cannot be run", async () => {
     const unknown = await run(["analyze", "file:/bin/true", "--assume", "nothing"]);
     expect(unknown.code).toBe(2);

@@ -173,6 +173,7 @@ export type AnalyzeFlags = SharedFlags & {
   assume?: string[];
   noAssume?: string[];
   plugin?: string[];
+  all?: boolean;
 };
 const analyze = buildCommand<AnalyzeFlags, [string | undefined], CinchContext>({
   loader: () => import("./commands/analyze.ts"),
@@ -181,6 +182,12 @@ const analyze = buildCommand<AnalyzeFlags, [string | undefined], CinchContext>({
       ...sharedFlags(FORMATS.analyze),
       root: startFlags.root,
       ...analyzeFlags,
+      all: {
+        kind: "boolean",
+        optional: true,
+        withNegated: false,
+        brief: "Every executable on the target's PATH, not only those that its entrypoint leads to",
+      },
     },
     aliases: sharedAliases,
     positional: { kind: "tuple", parameters: [maybe("TARGET", TARGET_BRIEF)] },

@@ -46,3 +46,15 @@ export function startedBy(
   if (found !== undefined) closure.add(found, reason, name);
   return closure.result();
 }
+
+/** The real paths of all executable files in the folders of PATH, sorted. */
+export function executablesOf(tree: FileTree, config: ImageConfig): string[] {
+  const { finder } = new Closure(tree, config);
+  const found = new Set<string>();
+  for (const folder of finder.folders)
+    for (const name of tree.list(folder)) {
+      const path = finder.find(`${folder}/${name}`);
+      if (path !== undefined) found.add(path);
+    }
+  return [...found].sort();
+}

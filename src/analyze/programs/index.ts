@@ -1,1 +1,1 @@
-export { commandPrograms, findPrograms, startedBy } from "./find.ts";
+export { commandPrograms, executablesOf, findPrograms, startedBy } from "./find.ts";

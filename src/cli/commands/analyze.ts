@@ -18,6 +18,7 @@ export default async function analyze(
     assume: flags.assume,
     noAssume: flags.noAssume,
     plugins: flags.plugin,
+    ...(flags.all === true && { all: true }),
   });
   session.write(() => jsonText(analysis));
   session.summary(analysisText(analysis, session.paint, flags.verbose ?? false));
