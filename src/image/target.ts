@@ -1,9 +1,7 @@
-import { execFile } from "node:child_process";
 import { existsSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import { promisify } from "node:util";
-import { CinchError, NotSupportedError } from "../base/index.ts";
-import { openEngine } from "./engine/open.ts";
+import { CinchError } from "../base/index.ts";
+import { findBareName } from "./bare-name.ts";
 import type { StoredForm } from "./open.ts";
 import { PROJECT_FILE, type Project, readProject } from "./project.ts";
 
@@ -91,7 +89,9 @@ export async function resolveTarget(text: string | undefined, options: ResolveOp
   if (/^\.{0,2}\//.test(text) || text === "." || text === ".." || text.endsWith("/")) {
     return folderTarget(text, options);
   }
-  return bareTarget(text, options);
+  const place = await findBareName(text, cwd, FORMS);
+  if (place === "folder") return projectTarget(resolve(cwd, text), text, options);
+  return imageTarget(place, text, `${place}:${text}`, command);
 }
 
 function need(rest: string, text: string): string {
@@ -237,73 +237,6 @@ async function projectTarget(path: string, text: string, options: ResolveOptions
     command,
   });
   return { ...target, ...more, ...named };
-}
-
-interface Tried {
-  where: string;
-  outcome: string;
-  target?: () => Promise<Target> | Target;
-}
-
-/** Looks for a bare name in all places: a name that two places have is the user's to tell apart. */
-async function bareTarget(text: string, options: ResolveOptions): Promise<Target> {
-  const tried = [
-    tryFolder(text, options),
-    await tryDocker(text, options.command),
-    await tryPodman(text, options.command),
-  ];
-  const found = tried.filter(({ target }) => target !== undefined);
-  if (found.length === 1) return found[0]!.target!();
-  const list = tried.map(({ where, outcome }) => `${where}: ${outcome}`).join("; ");
-  if (found.length === 0) {
-    throw new CinchError("no-target", `'${text}' was not found (${list})`, { hint: FORMS });
-  }
-  throw new CinchError("ambiguous-target", `'${text}' is in several places (${list})`, {
-    hint: `say which: ./${text}, docker:${text} or podman:${text}`,
-  });
-}
-
-function tryFolder(text: string, options: ResolveOptions): Tried {
-  const where = `folder ${text}`;
-  const path = resolve(options.cwd, text);
-  if (!existsSync(path)) return { where, outcome: "there is none" };
-  if (!statSync(path).isDirectory()) return { where, outcome: `it is a file (file:${text})` };
-  if (!existsSync(join(path, PROJECT_FILE))) return { where, outcome: `it holds no ${PROJECT_FILE}` };
-  return { where, outcome: `it holds ${PROJECT_FILE}`, target: () => projectTarget(path, text, options) };
-}
-
-async function tryDocker(text: string, command: readonly string[] | undefined): Promise<Tried> {
-  const where = "docker";
-  try {
-    await using engine = await openEngine("docker");
-    const image = await engine.client.findImage(text);
-    if (image === undefined) return { where, outcome: "it has no such image" };
-    return {
-      where,
-      outcome: "it has the image",
-      target: () => imageTarget("docker", text, `docker:${text}`, command),
-    };
-  } catch (error) {
-    if (!(error instanceof CinchError)) throw error;
-    return { where, outcome: error instanceof NotSupportedError ? "not running here" : error.message };
-  }
-}
-
-/** By its command: to ask its service, one would have to be started first. */
-async function tryPodman(text: string, command: readonly string[] | undefined): Promise<Tried> {
-  const where = "podman";
-  try {
-    await promisify(execFile)("podman", ["image", "exists", "--", text], { timeout: 20_000 });
-  } catch (error) {
-    const { code } = error as { code?: unknown };
-    if (code === "ENOENT") return { where, outcome: "not installed" };
-    return { where, outcome: code === 1 ? "it has no such image" : "it could not be asked" };
-  }
-  return {
-    where,
-    outcome: "it has the image",
-    target: () => imageTarget("podman", text, `podman:${text}`, command),
-  };
 }
 
 function shellWord(word: string): string {
