@@ -1,9 +1,14 @@
 #!/usr/bin/env node
 /** The `cinch` command: the process around `cinch()`. */
 import process from "node:process";
+import { setFlagsFromString } from "node:v8";
 import { cinch } from "./cinch.ts";
 import { Interrupt } from "./context.ts";
 import { EXIT } from "./failure.ts";
+
+// On a machine with much memory V8 lets the space for young objects grow until an analysis touches a hundred megabytes of it
+// for nothing. Left as small as it starts, the same work needs a third less memory and no more time.
+setFlagsFromString("--semi-space-growth-factor=1");
 
 /** The first signal ends the work and clean-up follows; who sends this many has waited long enough. */
 const SIGNALS_TO_GIVE_UP = 3;
