@@ -1,8 +1,8 @@
-import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { rootCertificates } from "node:tls";
-import { CinchError } from "../../base/index.ts";
+import { CinchError, readBounded } from "../../base/index.ts";
 
 /** Certificates for one registry. */
 export interface TlsSettings {
@@ -11,6 +11,9 @@ export interface TlsSettings {
   cert?: string;
   key?: string;
 }
+
+/** A bundle of all authorities there are has some 200 KiB. */
+const MAX_BYTES = 4 << 20;
 
 /**
  * The certificates that container tools keep for a registry (containers-certs.d(5), dockerd "certs.d"): `*.crt` are
@@ -31,7 +34,7 @@ export function tlsSettings(host: string, env: NodeJS.ProcessEnv = process.env, 
     const key = cert?.replace(/cert$/, "key");
     if (key !== undefined && !names.includes(key))
       throw new CinchError("bad-registries", `${folder} has ${cert}, but not ${key}`);
-    const text = (name: string): string => readFileSync(join(folder, name), "utf8");
+    const text = (name: string): string => readBounded(join(folder, name), MAX_BYTES).toString("utf8");
     return {
       ...(authorities.length > 0 && { ca: [...rootCertificates, ...authorities.map(text)] }),
       ...(cert !== undefined && { cert: text(cert), key: text(key!) }),
