@@ -3,7 +3,6 @@
  * answer without loading those rooms.
  */
 export const EMIT_FORMATS = ["seccomp", "docker", "oci"] as const;
-export type EmitFormat = (typeof EMIT_FORMATS)[number];
 
 export const FORMATS = {
   json: ["json"],
