@@ -1,6 +1,7 @@
 import type { Module } from "../link/module.ts";
 import type { Insn } from "../machine/model.ts";
 import { HAS } from "../module/survey.ts";
+import { switchTargets } from "./switch.ts";
 import { type Value, valueOf } from "./values.ts";
 
 /** Functions of a module whose instructions are kept: those that are asked about lie next to each other. */
@@ -14,7 +15,11 @@ const decoded = new WeakMap<Module, Map<number, readonly Insn[]>>();
  */
 export function straightValue(module: Module, address: number, register: number): Value | undefined {
   const index = module.functionAt(address);
-  if (index < 0 || module.code.flags[index]! & HAS.indirectJump) return undefined;
+  if (index < 0) return undefined;
+  // Where a jump table leads is an entry too; one that is not understood may lead anywhere.
+  const isSwitched = (module.code.flags[index]! & HAS.indirectJump) !== 0;
+  const switched = isSwitched ? switchTargets(module, index) : [];
+  if (isSwitched && switched.length === 0) return undefined;
   const insns = insnsOf(module, index);
   let at = indexAt(insns, address);
   if (at < 0) return undefined;
@@ -30,7 +35,9 @@ export function straightValue(module: Module, address: number, register: number)
     );
     if (written.length === 0) continue;
     // What is after this instruction must be reached through it.
-    if (module.isEnteredWithin(insns[at]!.address + insns[at]!.size, address + 1)) return undefined;
+    const after = insns[at]!.address + insns[at]!.size;
+    if (module.isEnteredWithin(after, address + 1)) return undefined;
+    if (switched.some((target) => target >= after && target <= address)) return undefined;
     const { value } = written.at(-1)!;
     const inner = value.kind === "low" && value.bits === 32 ? value.a : value;
     if (inner.kind === "const")
