@@ -61,8 +61,8 @@ function pair(word: number): Access {
   const opc = word >>> 30;
   const mode = bits(word, 24, 23);
   // STGP is the store of the form that LDPSW is the load of: it stores 64 bits each.
-  const isWords = isVector ? opc : opc === 2 || (opc === 1 && !reads) ? 1 : 0;
-  const size = 4 << isWords;
+  const isDouble = opc === 2 || (opc === 1 && !reads);
+  const size = 4 << (isVector ? opc : isDouble ? 1 : 0);
   const scale = !isVector && opc === 1 && !reads ? 16 : size;
   const distance = signed(bits(word, 21, 15), 7) * scale;
   const registers = [rd(word), rt2(word)];
@@ -167,26 +167,18 @@ function special(word: number): Access {
     };
   }
   // LDAR, STLR.
-  if (kind === 0b001000 && bits(word, 23, 21) === 0b100)
+  if (kind === 0b001000 && bit(word, 23) && !bit(word, 21)) {
+    const reads = bit(word, 22);
     return {
-      reads: false,
-      writes: true,
+      reads,
+      writes: !reads,
       size: 1 << (word >>> 30),
       base: rn(word),
       offset: 0,
-      stored: [rd(word)],
+      ...(reads ? { loaded: [rd(word)] } : { stored: [rd(word)] }),
       lost: [],
     };
-  if (kind === 0b001000 && bits(word, 23, 21) === 0b110)
-    return {
-      reads: true,
-      writes: false,
-      size: 1 << (word >>> 30),
-      base: rn(word),
-      offset: 0,
-      loaded: [rd(word)],
-      lost: [],
-    };
+  }
   const named = [rd(word), rt2(word), rm(word), (rm(word) + 1) & 31, (rd(word) + 1) & 31];
   return {
     reads: true,
