@@ -1,7 +1,7 @@
 import { CinchError } from "../base/index.ts";
 import type { Module } from "./link/module.ts";
 import { REF, lowerBound } from "./module/refs.ts";
-import { HAS } from "./module/survey.ts";
+import { HAS } from "./module/code-map.ts";
 
 /** Something that is taken to be so, by which functions of a library do not count. */
 export interface SwitchableAssumption {

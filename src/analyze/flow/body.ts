@@ -1,7 +1,7 @@
 import type { Module } from "../link/module.ts";
 import type { Insn } from "../machine/model.ts";
 import { REF, lowerBound } from "../module/refs.ts";
-import { HAS } from "../module/survey.ts";
+import { HAS } from "../module/code-map.ts";
 import { switchTargets } from "./switch.ts";
 
 /** Parts of one function at most: a hot one, cold ones, what falls through. */

@@ -1,7 +1,7 @@
 import type { Module } from "../link/module.ts";
 import { REF, lowerBound } from "../module/refs.ts";
 import { SLOT } from "../module/slots.ts";
-import { HAS } from "../module/survey.ts";
+import { HAS } from "../module/code-map.ts";
 
 /** Functions of other modules that do not come back (C11 _Noreturn, C++ ABI, glibc's own fatal ends). */
 const NO_RETURN = new Set([

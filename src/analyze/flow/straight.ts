@@ -1,6 +1,6 @@
 import type { Module } from "../link/module.ts";
 import type { Insn } from "../machine/model.ts";
-import { HAS } from "../module/survey.ts";
+import { HAS } from "../module/code-map.ts";
 import { switchTargets } from "./switch.ts";
 import { type Value, valueOf } from "./values.ts";
 

@@ -3,7 +3,7 @@ import type { Value } from "../flow/values.ts";
 import type { Machine } from "../machine/model.ts";
 import { REF, type Refs, lowerBound } from "../module/refs.ts";
 import { type DataRange, SLOT, type Slots, dataRanges, pointerSlots } from "../module/slots.ts";
-import type { CodeMap } from "../module/survey.ts";
+import type { CodeMap } from "../module/code-map.ts";
 
 export interface ModuleSource {
   /** The real path in the target. */

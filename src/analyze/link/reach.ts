@@ -1,6 +1,6 @@
 import { REF, lowerBound } from "../module/refs.ts";
 import { SLOT } from "../module/slots.ts";
-import { HAS } from "../module/survey.ts";
+import { HAS } from "../module/code-map.ts";
 import { switchTargets } from "../flow/switch.ts";
 import type { Module } from "./module.ts";
 import { type Definition, Scope } from "./scope.ts";

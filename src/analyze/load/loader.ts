@@ -16,7 +16,8 @@ import type { Machine } from "../machine/model.ts";
 import { arm64 } from "../machine/arm64/arm64.ts";
 import { x86 } from "../machine/x86/x86.ts";
 import { SLOT, pointerSlots } from "../module/slots.ts";
-import { type CodeMap, surveyCode } from "../module/survey.ts";
+import type { CodeMap } from "../module/code-map.ts";
+import { surveyCode } from "../module/survey.ts";
 import type { SummaryCache } from "./cache.ts";
 
 /** Larger than any program or library that is known: a browser's has some 200 MB of them. */

@@ -1,6 +1,6 @@
 import { crc32 } from "node:zlib";
 import { type Atom, type Value, fromAtoms } from "../flow/values.ts";
-import type { CodeMap } from "../module/survey.ts";
+import type { CodeMap } from "../module/code-map.ts";
 
 /** What is kept of a module between runs: its code map, and the values that were asked for in it. */
 export interface Summary {

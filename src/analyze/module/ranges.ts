@@ -108,3 +108,13 @@ export function gapsBetween(regions: readonly CodeRegion[], ranges: readonly Cod
   }
   return gaps;
 }
+
+/** Where a file that is not position-independent lies in memory. */
+export function loadedRange(elf: Elf): { from: number; to: number } | undefined {
+  const loads = elf.segments.filter(({ kind, memorySize }) => kind === "load" && memorySize > 0);
+  if (loads.length === 0) return undefined;
+  return {
+    from: Math.min(...loads.map(({ address }) => address)),
+    to: Math.max(...loads.map(({ address, memorySize }) => address + memorySize)),
+  };
+}

@@ -1,5 +1,5 @@
 import type { Elf } from "../../elf/index.ts";
-import { loadedRange } from "./survey.ts";
+import { loadedRange } from "./ranges.ts";
 
 /** What the loader puts at a place in data. */
 export const SLOT = {

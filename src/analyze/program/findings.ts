@@ -2,7 +2,7 @@ import { syscallName, syscallNumber } from "../../linux/index.ts";
 import type { Note, Possibility, ReachableArgument, ReachedVia, Unresolved } from "../../profile/index.ts";
 import { EDGE, type Reach } from "../link/reach.ts";
 import type { Module } from "../link/module.ts";
-import { HAS } from "../module/survey.ts";
+import { HAS } from "../module/code-map.ts";
 import { Resolver } from "../resolve/resolver.ts";
 import { ArgumentValues } from "./arguments.ts";
 import { reachedExports } from "./callees.ts";

@@ -1,8 +1,10 @@
 import type { Carried, ScanSink } from "../model.ts";
 import { branchTarget, wayOf, type Way } from "./branches.ts";
 import { accessOf, literalOf } from "./memory.ts";
-import { PageFlow, PageSets, addressOf, goesOn, isPage, nothingHeld, step } from "./pages.ts";
+import { PageSets, addressOf, isPage } from "./page-sets.ts";
+import { FIRST_KEPT, LINK, PageFlow, goesOn, nothingHeld, step } from "./pages.ts";
 import { addedImmediate, groupOf, isAdrp, isMove, isRelative, rd, relativeAddress, rm, rn } from "./words.ts";
+import { mentions, sources } from "./reads.ts";
 import { written } from "./writes.ts";
 
 /** Instructions between the load of a pointer and the call through it; compilers put few there. */
@@ -184,7 +186,11 @@ class Pass {
       if (this.#pages!.isStart(i)) return undefined;
       const word = this.#words[i]!;
       const way = wayOf(word);
-      if (way === "call-register" || way === "jump-register") return rn(word) === register ? i : undefined;
+      if (way === "call-register" || way === "jump-register") {
+        // One that calls keep may be called through again.
+        const isKept = way === "call-register" && register >= FIRST_KEPT && register !== LINK;
+        return rn(word) === register && !isKept ? i : undefined;
+      }
       if (way !== "next" && way !== "padding") return undefined;
       if (mentions(word, register)) return undefined;
     }
@@ -253,31 +259,4 @@ class Pass {
   #forget(register: number | undefined): void {
     if (register !== undefined) this.#constants[register] = undefined;
   }
-}
-
-/** The general registers that an instruction outside loads, stores and branches reads. */
-function sources(word: number): number[] {
-  switch (groupOf(word)) {
-    case "immediate":
-      // MOVZ and its kin have none.
-      return (word & 0x1f80_0000) >>> 0 === 0x1280_0000 ? [] : [rn(word)];
-    case "register":
-      // With three sources: MADD and its kin.
-      return (word & 0x1f00_0000) >>> 0 === 0x1b00_0000
-        ? [rn(word), rm(word), (word >>> 10) & 31]
-        : [rn(word), rm(word)];
-    case "sve":
-      return [rn(word), rm(word)];
-    default:
-      return [];
-  }
-}
-
-/** Whether an instruction may read or write a register: its number stands in a field for one. */
-function mentions(word: number, register: number): boolean {
-  if (rd(word) === register || rn(word) === register) return true;
-  if (groupOf(word) === "immediate") return false;
-  // A load or store at an immediate offset has no more registers.
-  if ((word & 0x3b00_0000) >>> 0 === 0x3900_0000) return false;
-  return rm(word) === register || ((word >>> 10) & 31) === register;
 }
