@@ -34,6 +34,8 @@ export async function openLayers(
   { talk, signal, close = () => {} }: { talk?: Talk; signal?: AbortSignal; close?: () => void } = {},
 ): Promise<OpenImage> {
   const spools: Spool[] = [];
+  const failed = new AbortController();
+  const stop = signal === undefined ? failed.signal : AbortSignal.any([signal, failed.signal]);
   const end = (): void => {
     for (const spool of spools.splice(0)) spool.close();
     close();
@@ -46,9 +48,9 @@ export async function openLayers(
         "bad-image",
         `${parts.name}: its config has ${diffIds.length} layers, its manifest ${parts.layers.length}`,
       );
-    const layers = await inOrder(parts.layers, async (blob, i) => {
+    const layers = await inOrder(parts.layers, failed, async (blob, i) => {
       talk?.detail(`layer ${i + 1} of ${diffIds.length}: ${blob.what}`);
-      return readLayer(blob, diffIds[i]!, (spool) => spools.push(spool), signal);
+      return readLayer(blob, diffIds[i]!, (spool) => spools.push(spool), stop);
     });
     return {
       tree: new LayerTree(stackLayers(layers), parts.name, end),
@@ -70,7 +72,7 @@ async function readLayer(
   blob: Blob,
   diffId: string,
   keep: (spool: Spool) => void,
-  signal: AbortSignal | undefined,
+  signal: AbortSignal,
 ): Promise<Layer> {
   const layer = new Layer(blob.what);
   const { compression, chunks } = await decompress(verified(blob.chunks(), blob), blob.what);
@@ -86,7 +88,7 @@ async function readLayer(
     layer.add(entry, ({ offset }) => ({ file, offset: start + offset })),
   );
   for await (const chunk of verified(chunks, { what: `${blob.what}, unpacked`, digest: diffId })) {
-    signal?.throwIfAborted();
+    signal.throwIfAborted();
     spool?.write(chunk);
     reader.push(chunk);
   }
@@ -94,16 +96,29 @@ async function readLayer(
   return layer;
 }
 
-/** Does the work for all items, a few at a time. The results come in the order of the items. */
-async function inOrder<T, R>(items: readonly T[], work: (item: T, i: number) => Promise<R>): Promise<R[]> {
+/**
+ * Does the work for all items, a few at a time. The results come in the order of the items. Where one fails, `failed` stops
+ * the others, and the error is told only once they have ended: what they write to is closed then.
+ */
+async function inOrder<T, R>(
+  items: readonly T[],
+  failed: AbortController,
+  work: (item: T, i: number) => Promise<R>,
+): Promise<R[]> {
   const results: R[] = [];
   let next = 0;
   const worker = async (): Promise<void> => {
-    while (next < items.length) {
+    while (next < items.length && !failed.signal.aborted) {
       const i = next++;
-      results[i] = await work(items[i]!, i);
+      try {
+        results[i] = await work(items[i]!, i);
+      } catch (error) {
+        // The first is the reason; the others end because of it.
+        failed.abort(error);
+      }
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  failed.signal.throwIfAborted();
   return results;
 }
