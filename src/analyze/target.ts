@@ -56,6 +56,8 @@ export async function analyzeTarget(source: AnalyzeSource, options: AnalyzeOptio
 /** An image, by what names it and no other, and how it is started. */
 export interface FixedSource {
   digest: string;
+  /** That the image must be for, where that was said. */
+  platform?: string;
   target: string;
   command?: readonly string[];
   env: Readonly<Record<string, string>>;

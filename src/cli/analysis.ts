@@ -116,6 +116,7 @@ export async function analyzeJob(
   await using undo = new Cleanup();
   const what = {
     digest: image.digest,
+    ...(session.platform !== undefined && { platform: session.platform }),
     target: target.text,
     env: target.env,
     ...(target.command && { command: target.command }),

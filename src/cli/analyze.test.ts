@@ -75,6 +75,9 @@ describe("cinch analyze", () => {
       expect(names(stdout)).toContain("getuid");
       expect(names(stdout)).not.toContain("getpid");
     }
+    const other = await run(["analyze", "oci-dir:layout", "--platform", "linux/arm64"]);
+    expect(other.code).toBe(2);
+    expect(other.stderr).toContain("is for linux/amd64, not for linux/arm64");
     // The second time nothing but the manifest was needed.
     for (const { descriptor } of image.layers)
       writeFileSync(place.path(`layout/blobs/${descriptor.digest.replace(":", "/")}`), "");
