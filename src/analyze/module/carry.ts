@@ -1,3 +1,4 @@
+import { lowerBound } from "./refs.ts";
 import type { Scanned, Scanner } from "./scanner.ts";
 
 /** Rounds of handing on what parts of a function leave to each other; a part of a part of a part is rare. */
@@ -8,13 +9,16 @@ const MAX_CARRIES = 4;
  * make half of an address in one part that the other part completes.
  */
 export function carryOver(scanner: Scanner, functions: Scanned[]): void {
+  // Where instructions have whole addresses nothing is left.
+  if (!functions.some(({ leaves }) => leaves !== undefined && leaves.size > 0)) return;
+  const starts = Uint32Array.from(functions, ({ start }) => start);
   const called = scanner.called(functions);
   for (let round = 0; round < MAX_CARRIES; round += 1) {
     const entering = new Map<number, Map<number, Set<number>>>();
     for (const [i, from] of functions.entries()) {
       if (from.leaves === undefined || from.leaves.size === 0) continue;
       for (const target of scanner.leadsTo(from, functions[i + 1])) {
-        const at = lastAtMost(functions, target);
+        const at = lowerBound(starts, target + 1) - 1;
         const to = functions[at];
         if (to === undefined || to === from || target >= to.end) continue;
         if (target === to.start && called.has(target)) continue;
@@ -40,15 +44,4 @@ export function carryOver(scanner: Scanner, functions: Scanned[]): void {
     }
     if (!isNew) return;
   }
-}
-
-function lastAtMost(functions: readonly Scanned[], address: number): number {
-  let low = 0;
-  let high = functions.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (functions[middle]!.start <= address) low = middle + 1;
-    else high = middle;
-  }
-  return low - 1;
 }

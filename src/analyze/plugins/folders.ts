@@ -110,8 +110,8 @@ function fileAt(tree: FileTree, path: string): string | undefined {
 }
 
 /** Modules that settings name by their whole path. */
-function namedIn(tree: FileTree, { settings }: Rule): string[] {
-  return (settings ?? [])
+function namedIn(tree: FileTree, { configured, settings = configured?.files ?? [] }: Rule): string[] {
+  return settings
     .flatMap((pattern) => (pattern.includes("*") ? filesBelow(tree, pattern) : [pattern]))
     .flatMap((file) => {
       const entry = fileAt(tree, file);

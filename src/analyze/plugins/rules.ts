@@ -11,7 +11,7 @@ export interface Rule {
   variables?: Readonly<Record<string, string>>;
   /** Below the working folder and the folder of the script. */
   near?: readonly string[];
-  /** Files of settings, in which a module may be named by its whole path. */
+  /** Files of settings, in which a module may be named by its whole path; without, those of `configured`. */
   settings?: readonly string[];
   /** How its configuration names the modules that are loaded; without, all that are found may be. */
   configured?: ModuleSettings;
@@ -64,7 +64,6 @@ export const RULES: readonly Rule[] = [
       "/usr/local/nginx/modules",
     ],
     files: SHARED,
-    settings: ["/etc/nginx/**", "/usr/local/nginx/conf/**"],
     configured: NGINX,
     what: "nginx modules",
   },
@@ -77,7 +76,6 @@ export const RULES: readonly Rule[] = [
       "/usr/lib/apache2",
     ],
     files: SHARED,
-    settings: ["/etc/apache2/**", "/etc/httpd/**", "/usr/local/apache2/conf/**"],
     configured: APACHE,
     what: "Apache modules",
   },
@@ -85,13 +83,11 @@ export const RULES: readonly Rule[] = [
     program: /^lighttpd/,
     folders: ["/usr/lib/lighttpd", "/usr/lib64/lighttpd", "/usr/lib/*/lighttpd"],
     files: SHARED,
-    settings: ["/etc/lighttpd/**"],
     configured: LIGHTTPD,
     what: "lighttpd modules",
   },
   {
     program: /^php/,
-    settings: ["/etc/php/**", "/usr/local/etc/php/**", "/etc/php*/**"],
     folders: [
       "@/lib/php/**",
       "/usr/lib/php/*",
@@ -111,7 +107,6 @@ export const RULES: readonly Rule[] = [
       "/usr/lib/php*/modules",
       "/usr/lib64/php/modules",
     ],
-    settings: ["/etc/php/**", "/usr/local/etc/php/**", "/etc/php*/**"],
     files: SHARED,
     configured: PHP,
     what: "PHP extensions",
