@@ -32,13 +32,12 @@ export async function findBareName(text: string, cwd: string, forms: string): Pr
   });
 }
 
+function telling(place: BarePlace, where: string = place): (outcome: string, isThere?: boolean) => Tried {
+  return (outcome, isThere = false) => ({ place, where, outcome, isThere });
+}
+
 function tryFolder(text: string, cwd: string): Tried {
-  const tried = (outcome: string, isThere = false): Tried => ({
-    place: "folder",
-    where: `folder ${text}`,
-    outcome,
-    isThere,
-  });
+  const tried = telling("folder", `folder ${text}`);
   const path = resolve(cwd, text);
   if (!existsSync(path)) return tried("there is none");
   if (!statSync(path).isDirectory()) return tried(`it is a file (file:${text})`);
@@ -47,12 +46,7 @@ function tryFolder(text: string, cwd: string): Tried {
 }
 
 async function tryDocker(text: string): Promise<Tried> {
-  const tried = (outcome: string, isThere = false): Tried => ({
-    place: "docker",
-    where: "docker",
-    outcome,
-    isThere,
-  });
+  const tried = telling("docker");
   try {
     await using engine = await openEngine("docker");
     const image = await engine.client.findImage(text);
@@ -65,12 +59,7 @@ async function tryDocker(text: string): Promise<Tried> {
 
 /** By its command: to ask its service, one would have to be started first. */
 async function tryPodman(text: string): Promise<Tried> {
-  const tried = (outcome: string, isThere = false): Tried => ({
-    place: "podman",
-    where: "podman",
-    outcome,
-    isThere,
-  });
+  const tried = telling("podman");
   try {
     await promisify(execFile)("podman", ["image", "exists", "--", text], { timeout: 20_000 });
   } catch (error) {

@@ -11,12 +11,7 @@ import {
 } from "node:fs";
 import { posix } from "node:path";
 import { CinchError } from "../base/index.ts";
-import type { FileTree, TreeEntry } from "./tree.ts";
-
-/** Links that are followed on the way to one file; the kernel's own limit (path_resolution(7)). */
-const MAX_LINKS = 40;
-/** Content of one file that is read at most, where the caller does not say. */
-const MAX_FILE_BYTES = 1 << 30;
+import { type FileTree, MAX_FILE_BYTES, MAX_LINKS, type TreeEntry } from "./tree.ts";
 
 /**
  * The files of a folder as the root of a system. Links are followed here, step by step inside the folder, never by the

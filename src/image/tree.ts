@@ -1,3 +1,8 @@
+/** Links that are followed on the way to one file; the kernel's own limit (path_resolution(7)). */
+export const MAX_LINKS = 40;
+/** Content of one file that is read at most, where the caller does not say. */
+export const MAX_FILE_BYTES = 1 << 30;
+
 /** What stands at a path of a tree; links are not followed. */
 export interface TreeEntry {
   /** Absolute, normalised, without a slash at the end: "/usr/bin/redis-server"; "/" for the root. */

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { CinchError, NotSupportedError, messageOf } from "../../base/index.ts";
+import { readBody } from "../body.ts";
 
 // An import would load all that the module offers, among it a browser's WebSocket: 50 ms at each start.
 const { request: httpRequest } = process.getBuiltinModule("node:http");
@@ -181,16 +182,6 @@ function daemonMessage(text: string): string | undefined {
 /** Longer ones hold a whole log. */
 const MAX_MESSAGE = 4096;
 
-async function readAll(answer: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let total = 0;
-  for await (const chunk of answer as AsyncIterable<Buffer>) {
-    total += chunk.length;
-    if (total > MAX_ANSWER_BYTES) {
-      answer.destroy();
-      throw new CinchError("too-large", `the engine's answer is larger than ${MAX_ANSWER_BYTES} bytes`);
-    }
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks, total);
+function readAll(answer: IncomingMessage): Promise<Buffer> {
+  return readBody(answer, MAX_ANSWER_BYTES, "the engine's answer");
 }

@@ -1,11 +1,6 @@
 import { CinchError } from "../../base/index.ts";
-import type { FileTree, TreeEntry } from "../tree.ts";
+import { type FileTree, MAX_FILE_BYTES, MAX_LINKS, type TreeEntry } from "../tree.ts";
 import type { Node } from "./node.ts";
-
-/** Links that are followed on the way to one file; the kernel's own limit (path_resolution(7)). */
-const MAX_LINKS = 40;
-/** Content of one file that is read at most, where the caller does not say. */
-const MAX_FILE_BYTES = 1 << 30;
 
 interface Place {
   path: string;

@@ -1,5 +1,6 @@
 import { CinchError } from "../../base/index.ts";
 import type { TarEntry, TarKind } from "../tar/reader.ts";
+import { MAX_LINKS } from "../tree.ts";
 import { type Content, type Node, directory } from "./node.ts";
 import { entryPath } from "./path.ts";
 
@@ -8,8 +9,6 @@ const WHITEOUT = ".wh.";
 const OPAQUE = ".wh..wh..opq";
 /** AUFS kept its own files under such names. They are no part of the image. */
 const AUFS = ".wh..wh.";
-/** Links on the way to one entry; the kernel's own limit (path_resolution(7)). */
-const MAX_LINKS = 40;
 /** An image of three million files is known (anchore/grype#1509). Beyond, it is a bomb. */
 const MAX_ENTRIES = 8_000_000;
 

@@ -2,6 +2,7 @@ import { Agent as PlainAgent, type IncomingMessage, request as plainRequest } fr
 import { Agent, request } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CinchError, messageOf } from "../../base/index.ts";
+import { readBody } from "../body.ts";
 import type { TlsSettings } from "./tls.ts";
 
 /** Registries send blobs to other servers; more than a few hops are a circle. */
@@ -107,21 +108,6 @@ export class Http implements Disposable {
       sent.end(body);
     });
   }
-}
-
-/** A body whole, at most `limit` bytes. */
-export async function readBody(answer: IncomingMessage, limit: number, what: string): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let total = 0;
-  for await (const chunk of answer as AsyncIterable<Buffer>) {
-    total += chunk.length;
-    if (total > limit) {
-      answer.destroy();
-      throw new CinchError("too-large", `${what} is larger than ${limit} bytes`);
-    }
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks, total);
 }
 
 /** What a server says of a failure (OCI distribution-spec, "Error Codes"). */

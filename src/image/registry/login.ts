@@ -2,7 +2,8 @@ import { z } from "zod";
 import { CinchError } from "../../base/index.ts";
 import { type Challenge, parseChallenges } from "./challenge.ts";
 import type { Credentials } from "./credentials.ts";
-import { type Http, failureOf, readBody } from "./http.ts";
+import { readBody } from "../body.ts";
+import { type Http, failureOf } from "./http.ts";
 
 const tokenAnswer = z.object({ token: z.string().nullish(), access_token: z.string().nullish() });
 const MAX_TOKEN_BYTES = 1 << 20;

@@ -1,10 +1,11 @@
 import type { IncomingMessage } from "node:http";
 import { CinchError, messageOf } from "../../base/index.ts";
 import { digestOf, wrongDigest } from "../blob/digest.ts";
+import { readBody } from "../body.ts";
 import { type Descriptor, MAX_MANIFEST_BYTES } from "../oci/schema.ts";
 import type { Blob } from "../oci/source.ts";
 import type { Credentials } from "./credentials.ts";
-import { Http, type HttpCall, failureOf, isPassing, readBody } from "./http.ts";
+import { Http, type HttpCall, failureOf, isPassing } from "./http.ts";
 import { authorize } from "./login.ts";
 import type { Place } from "./places.ts";
 import type { TlsSettings } from "./tls.ts";
