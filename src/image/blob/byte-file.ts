@@ -66,7 +66,8 @@ export class Spool implements ByteFile {
   #fd: number;
   #limit: number;
 
-  constructor(what: string, folder = spoolFolder()) {
+  /** `limit`: bytes that it takes at most; without, what there is room for. */
+  constructor(what: string, { folder = spoolFolder(), limit }: { folder?: string; limit?: number } = {}) {
     this.what = what;
     const own = mkdtempSync(join(folder, "cinch-spool-"));
     try {
@@ -75,7 +76,7 @@ export class Spool implements ByteFile {
       rmSync(own, { recursive: true });
     }
     const { bavail, bsize } = statfsSync(folder);
-    this.#limit = Math.min(MAX_SPOOL_BYTES, bavail * bsize * USABLE);
+    this.#limit = limit ?? Math.min(MAX_SPOOL_BYTES, bavail * bsize * USABLE);
   }
 
   write(chunk: Uint8Array): void {
