@@ -60,15 +60,15 @@ async function fromFile(
   reference: Reference,
   env: NodeJS.ProcessEnv,
 ): Promise<Credentials | undefined> {
-  let value: z.output<typeof authFile>;
-  try {
-    value = authFile.parse(JSON.parse(readBounded(path, MAX_FILE).toString("utf8")));
-  } catch (error) {
-    throw new CinchError("bad-credentials", `${path} cannot be used: ${messageOf(error)}`, {
-      hint: "docker login or podman login writes it anew",
-      cause: error,
-    });
-  }
+  const value = parsed(authFile, readBounded(path, MAX_FILE).toString("utf8"));
+  if (value === undefined)
+    throw new CinchError(
+      "bad-credentials",
+      `${path} cannot be used: it does not have the form of a file of logins`,
+      {
+        hint: "docker login or podman login writes it anew",
+      },
+    );
   const helper = value.credHelpers?.[hostKey(reference.host)] ?? value.credHelpers?.[reference.host];
   if (helper !== undefined) return fromHelper(helper, hostKey(reference.host), env);
   for (const key of keysFor(reference)) {
@@ -114,12 +114,11 @@ async function fromHelper(
   const program = `docker-credential-${name}`;
   if (!/^[\w.-]+$/.test(name))
     throw new CinchError("bad-credentials", `'${program}' is not the name of a credential helper`);
+  let stdout: string;
   try {
     const asked = promisify(execFile)(program, ["get"], { env, timeout: HELPER_MS, maxBuffer: MAX_FILE });
     asked.child.stdin?.on("error", () => {}).end(`${server}\n`);
-    const { Username, Secret } = helperAnswer.parse(JSON.parse((await asked).stdout));
-    if (Username === "" && Secret === "") return undefined;
-    return Username === "<token>" ? { identityToken: Secret } : { username: Username, password: Secret };
+    ({ stdout } = await asked);
   } catch (error) {
     const said = `${messageOf(error)} ${(error as { stdout?: string }).stdout ?? ""}`;
     if (/credentials not found/i.test(said)) return undefined;
@@ -127,5 +126,19 @@ async function fromHelper(
       hint: `is it installed? Else take it out of the container tools' configuration`,
       cause: error,
     });
+  }
+  const answer = parsed(helperAnswer, stdout);
+  if (answer === undefined) throw new CinchError("bad-credentials", `${program} answered what is no login`);
+  const { Username, Secret } = answer;
+  if (Username === "" && Secret === "") return undefined;
+  return Username === "<token>" ? { identityToken: Secret } : { username: Username, password: Secret };
+}
+
+/** Undefined for any other text. Why is not told: a parser's message quotes what it read, which here are secrets. */
+function parsed<T extends z.ZodType>(schema: T, text: string): z.output<T> | undefined {
+  try {
+    return schema.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
   }
 }

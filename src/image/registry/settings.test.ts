@@ -136,6 +136,7 @@ case $server in
   known.example) echo '{"ServerURL":"known.example","Username":"u","Secret":"s"}';;
   token.example) echo '{"Username":"<token>","Secret":"t"}';;
   broken.example) echo 'no keyring'; exit 1;;
+  chatty.example) echo 'Secret: hunter2';;
   *) echo 'credentials not found in native keychain'; exit 1;;
 esac
 `,
@@ -157,15 +158,23 @@ esac
       code: "bad-credentials",
       message: matching(/no keyring/),
     });
+    await expect(found("chatty.example/a")).rejects.toMatchObject({
+      code: "bad-credentials",
+      message: matching(/^(?!.*hunter2).*is no login/),
+    });
     await expect(found("gone.example/a")).rejects.toMatchObject({
       code: "bad-credentials",
       hint: matching(/installed/),
     });
     await expect(found("odd.example/a")).rejects.toMatchObject({ code: "bad-credentials" });
-    put("broken.json", "{");
+    put("broken.json", '{"auths":{"a.b":{"auth":"c2VjcmV0"},}}');
     await expect(
       findCredentials(parseReference("a"), { ...env, REGISTRY_AUTH_FILE: join(home, "broken.json") }),
-    ).rejects.toMatchObject({ code: "bad-credentials", hint: matching(/login/) });
+    ).rejects.toMatchObject({
+      code: "bad-credentials",
+      message: matching(/^(?!.*c2Vj).*broken\.json cannot be used/),
+      hint: matching(/login/),
+    });
   });
 });
 
